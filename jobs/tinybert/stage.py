@@ -1,0 +1,56 @@
+"""How a stage ends: exit code, message on stderr, error.json for the launcher (standard library only)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Callable
+
+USAGE_EXIT_CODE = 2
+
+
+class StageError(ValueError):
+    """What the user gave cannot be used; the message says what is wrong, where, and what to do next."""
+
+
+def run_stage(main: Callable[[], int | None]) -> int:
+    """Run `main` and return the exit code of the process.
+
+    A `StageError` becomes "error: ..." on stderr and exit code 2. Any other exception passes on, so that
+    Python prints its traceback and exits with 1. Both leave error.json in LAUNCHER_LOG_DIR, if set.
+    """
+    try:
+        return main() or 0
+    except StageError as error:
+        write_error_report(error)
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return USAGE_EXIT_CODE
+    except Exception as error:
+        write_error_report(error)
+        raise
+
+
+def write_error_report(error: BaseException) -> None:
+    """Leave error.json in LAUNCHER_LOG_DIR; the first one of an attempt stays."""
+    log_dir = os.environ.get("LAUNCHER_LOG_DIR")
+    if not log_dir:
+        return
+    path = Path(log_dir) / "error.json"
+    if path.exists():
+        return
+    rank = os.environ.get("RANK_ID", "0")
+    report = {
+        "type": type(error).__name__,
+        "message": str(error),
+        "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
+        "time": time.time(),
+        "rank": int(rank) if rank.isdecimal() else rank,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
