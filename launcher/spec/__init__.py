@@ -1,0 +1,1 @@
+"""What people write: cluster and job files, validated and frozen."""
