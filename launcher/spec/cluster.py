@@ -6,10 +6,21 @@ from enum import Enum
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from launcher.spec.base import Model
-from launcher.spec.scalars import HostName, Name, Numbers, Text
+from launcher.spec.scalars import (
+    AbsolutePath,
+    DeviceId,
+    Flag,
+    HostName,
+    Integer,
+    Name,
+    Numbers,
+    SchemaVersion,
+    Text,
+    Word,
+)
 
 THIS_MACHINE = "localhost"
 
@@ -42,33 +53,33 @@ def _literal_address(value: str) -> str:
         raise ValueError("expected a literal IPv4 or IPv6 address") from None
 
 
-IpAddress = Annotated[str, AfterValidator(_literal_address)]
+IpAddress = Annotated[Text, AfterValidator(_literal_address)]
 
 
 class Ssh(Model):
     """How hosts are reached; what is not set comes from the user's ssh_config."""
 
     user: Text | None = None
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    port: Annotated[Integer, Field(ge=1, le=65535)] | None = None
     key: Text | None = None
     """Private key file."""
     known_hosts: Text | None = None
     """File of known host keys; unknown keys are refused."""
     gateway: Text | None = None
     """Host to jump through, `[user@]host[:port]`; one shared connection."""
-    sudo: bool = False
+    sudo: Flag = False
     """Whether Docker is called through sudo."""
 
 
 class Driver(Model):
     """Where the Ascend driver lies on the hosts; mounted read-only into every container."""
 
-    root: Text = "/usr/local/Ascend/driver"
-    dcmi: Text = "/usr/local/dcmi"
-    npu_smi: Text = "/usr/local/bin/npu-smi"
-    install_info: Text = "/etc/ascend_install.info"
-    hccn_conf: Text = "/etc/hccn.conf"
-    docker_runtime: bool = False
+    root: AbsolutePath = "/usr/local/Ascend/driver"
+    dcmi: AbsolutePath = "/usr/local/dcmi"
+    npu_smi: AbsolutePath = "/usr/local/bin/npu-smi"
+    install_info: AbsolutePath = "/etc/ascend_install.info"
+    hccn_conf: AbsolutePath = "/etc/hccn.conf"
+    docker_runtime: Flag = False
     """Whether the Ascend Docker Runtime maps the devices (`--runtime=ascend`)."""
     device_id_in_container: Literal["logical", "physical"] = "logical"
     """What DEVICE_ID a container with one NPU sees: 0 (logical) or the number of /dev/davinciN."""
@@ -77,7 +88,7 @@ class Driver(Model):
 class Host(Model):
     """One machine."""
 
-    address: Text
+    address: Word
     """What SSH uses, an alias of ssh_config too; `localhost` is this machine, without SSH."""
     name: HostName | None = None
     """How the host is called in output and file names; default: the address."""
@@ -85,17 +96,17 @@ class Host(Model):
     """Literal address on the training network; becomes the server_id of the rank table."""
     devices: Numbers | None = None
     """Physical device ids, N of /dev/davinciN; may be sparse. Default: `devices` of the cluster."""
-    device_ips: dict[int, Text] = {}
+    device_ips: dict[DeviceId, Text] = {}
     """Address of each NPU's own network port, by physical device id."""
-    super_device_ids: dict[int, Text] = {}
+    super_device_ids: dict[DeviceId, Text] = {}
     """Super device id (SDID) of each die of an A3, by physical device id."""
     super_pod: Text | None = None
     """Super pod that an A3 host belongs to."""
     ifname: Text | None = None
     """Network interface of the training network, for HCCL_SOCKET_IFNAME."""
-    device_gid: int | None = None
+    device_gid: Annotated[Integer, Field(ge=0)] | None = None
     """Group that may open the devices (HwHiAiUser); filled by discover."""
-    work_dir: Text | None = None
+    work_dir: AbsolutePath | None = None
     path: tuple[Text, ...] | None = None
     """Directories put before PATH for ranks that are processes; relative ones start at the cluster file."""
     ssh: Ssh | None = None
@@ -115,25 +126,18 @@ class Host(Model):
 class Cluster(Model):
     """A cluster file."""
 
-    schema_version: Literal[1] = Field(alias="schema")
+    schema_version: SchemaVersion = Field(alias="schema")
     name: Name
     device: DeviceKind
     runtime: RuntimeKind = RuntimeKind.DOCKER
     devices: Numbers | None = None
     """Device ids of every host that does not say otherwise."""
-    work_dir: Text | None = None
+    work_dir: AbsolutePath | None = None
     """Where runs live on the hosts, not on NFS. Default: /var/tmp/launcher-<uid>."""
     path: tuple[Text, ...] = ()
     ssh: Ssh = Ssh()
     driver: Driver = Driver()
     hosts: tuple[Host, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _devices_are_known(self) -> Cluster:
-        lacking = [host.label for host in self.hosts if host.devices is None and self.devices is None]
-        if lacking:
-            raise ValueError(f"no `devices` for {', '.join(lacking)}, and none for the whole cluster")
-        return self
 
     def devices_of(self, host: Host) -> tuple[int, ...]:
         """Physical device ids of a host, ascending."""

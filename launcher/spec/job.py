@@ -8,9 +8,22 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from launcher.spec.base import Model
-from launcher.spec.scalars import Duration, EnvName, Name, Size, Text
-
-Scalar = Text | int | float | bool
+from launcher.spec.cluster import DeviceKind
+from launcher.spec.scalars import (
+    AbsolutePath,
+    Duration,
+    EnvName,
+    Flag,
+    Integer,
+    Name,
+    Parameter,
+    ParameterName,
+    Ranks,
+    SchemaVersion,
+    Size,
+    Text,
+    Word,
+)
 
 
 class Placement(str, Enum):
@@ -38,20 +51,20 @@ class OnFailure(str, Enum):
 class Script(Model):
     """A template of the rank script and what it is given."""
 
-    template: Text
+    template: Word
     """A file beside the job file, or one of the launcher's templates."""
-    parameters: dict[Name | EnvName, Scalar | tuple[Scalar, ...]] = {}
+    parameters: dict[ParameterName, Parameter] = {}
 
 
 class Volume(Model):
     """A directory or file of the host that ranks see at `target`."""
 
-    source: Text | None = None
+    source: Word | None = None
     """On the host; relative to the job file on this machine. The volume `output` may leave it out: then it is
     the run's own checkpoint directory. The source of `code` is on this machine; a snapshot is uploaded."""
-    target: Text | None = None
+    target: AbsolutePath | None = None
     """Absolute path in containers; default /launcher/<name>. Processes see the source itself."""
-    read_only: bool | None = None
+    read_only: Flag | None = None
     """Default: true, but for `output`."""
 
 
@@ -77,10 +90,10 @@ class Timeouts(Model):
 class Restart(Model):
     """Whether a failed run is tried again, as a new attempt that resumes from its checkpoints."""
 
-    max: Annotated[int, Field(ge=0, le=100)] = 0
+    max: Annotated[Integer, Field(ge=0, le=100)] = 0
     delay: Duration = 10.0
     """Before the next attempt: NPUs need some seconds to be let go (EJ0001)."""
-    exit_codes: tuple[int, ...] = ()
+    exit_codes: tuple[Integer, ...] = ()
     """Only after these exit codes of the first failed rank; empty means any."""
 
 
@@ -89,7 +102,7 @@ class Limits(Model):
 
     log_bytes: Size = 1_000_000_000
     """Of each rank's log.txt; a rank that writes more is ended, so that it cannot fill the host's disk."""
-    checkpoints: Annotated[int, Field(ge=1)] = 2
+    checkpoints: Annotated[Integer, Field(ge=1)] = 2
     """Kept in the output volume; handed to the job as LAUNCHER_KEEP_CHECKPOINTS."""
 
 
@@ -106,11 +119,11 @@ class Needs(Model):
 class Job(Model):
     """A job file."""
 
-    schema_version: Literal[1] = Field(alias="schema")
+    schema_version: SchemaVersion = Field(alias="schema")
     name: Name
-    ranks: Annotated[int, Field(ge=1)] | Literal["all"]
+    ranks: Ranks
     placement: Placement = Placement.PACK
-    devices_per_rank: Annotated[int, Field(ge=0, le=1)] = 1
+    devices_per_rank: Annotated[Integer, Field(ge=0, le=1)] = 1
     """1, or 0 for work on data that needs no device."""
     launch: Launch | None = None
     """Default: `rank_table` on Ascend, `dynamic` on CPU, `none` for one rank without a device."""
@@ -118,14 +131,14 @@ class Job(Model):
     script: Script | None = None
     command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """Words of a command, instead of a script; nothing in them is expanded by a shell."""
-    image: Text | None = None
+    image: Word | None = None
     cann: Literal["image", "host"] = "image"
     """Where CANN comes from: the image, or /usr/local/Ascend of the host."""
     volumes: dict[Name, Volume] = {}
     env: dict[EnvName, Text] = {}
     secrets: tuple[EnvName, ...] = ()
     """Names of environment variables of the launching shell; their values are never stored."""
-    user: Text | None = None
+    user: Word | None = None
     """User of the containers; default: the SSH user's uid:gid."""
     timeouts: Timeouts = Timeouts()
     restart: Restart = Restart()
@@ -142,9 +155,10 @@ class Job(Model):
             raise ValueError("give either `script` or `command`")
         return self
 
-    @model_validator(mode="after")
-    def _volumes_have_sources(self) -> Job:
-        lacking = [key for key, value in self.volumes.items() if value.source is None and key != "output"]
-        if lacking:
-            raise ValueError(f"volumes without `source`: {', '.join(lacking)}")
-        return self
+    def launch_on(self, device: DeviceKind) -> Launch:
+        """How ranks find each other on a device: `launch`, or its default there."""
+        if self.launch is not None:
+            return self.launch
+        if self.ranks == 1 and self.devices_per_rank == 0:
+            return Launch.NONE
+        return Launch.RANK_TABLE if device.is_ascend else Launch.DYNAMIC

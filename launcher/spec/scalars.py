@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
+from launcher.spec.plain import plain_value
+
+SCHEMA = 1
 NAME = r"[a-z0-9][a-z0-9-]{0,39}"
+HOST_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?$"
+ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+PARAMETER_NAME = rf"^({NAME}|[A-Za-z_][A-Za-z0-9_]*)$"
+PATTERNS = {
+    rf"^{NAME}$": "a name of lower-case letters, digits and dashes, at most 40, not a dash first",
+    HOST_NAME: "a host name of letters, digits, dots, dashes and underscores",
+    ENV_NAME: "the name of an environment variable",
+    PARAMETER_NAME: "the name of a parameter: letters, digits, dashes or underscores",
+}
+"""What the patterns mean, for messages."""
+_RANGE = re.compile(r"\s*(0|[1-9]\d{0,8})(?:-(0|[1-9]\d{0,8}))?\s*")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?)B?|B)?", re.IGNORECASE)
@@ -48,26 +62,108 @@ def parse_numbers(value: Any) -> tuple[int, ...]:
 
 
 def _range(item: Any) -> range:
-    match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", str(item))
+    match = _RANGE.fullmatch(str(item))
     if match is None or isinstance(item, bool):
-        raise ValueError(f"expected numbers such as 0-3,6 or a list, got {item!r}")
+        raise ValueError("expected numbers such as 0-3,6 or a list")
     first = int(match[1])
     last = int(match[2]) if match[2] else first
     if last < first or last - first >= _MOST_NUMBERS:
-        raise ValueError(f"not a range of numbers: {item!r}")
+        raise ValueError("not an ascending range of numbers")
     return range(first, last + 1)
 
 
-def _no_nul(value: Any) -> Any:
-    if isinstance(value, str) and "\0" in value:
-        raise ValueError("must not hold a NUL character: no shell or system call can carry it")
+def parse_ranks(value: Any) -> int | Literal["all"]:
+    """A whole number of at least 1, or `all`. Raises ValueError."""
+    if isinstance(value, str) and value == "all":
+        return "all"
+    number = plain_value(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError("expected a whole number of at least 1, or all")
+    return number
+
+
+def parse_schema(value: Any) -> Literal[1]:
+    """The version of a file's schema. Raises ValueError, for a newer one by name."""
+    number = plain_value(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"expected {SCHEMA}")
+    if number > SCHEMA:
+        raise ValueError(
+            f"schema {number} is newer than what this launcher reads, {SCHEMA}: update the launcher"
+        )
+    return 1
+
+
+def parse_parameter(value: Any) -> Any:
+    """Text, a number, a truth value, or a list of them (a tuple then). Raises ValueError."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_parameter_scalar(item) for item in value)
+    return _parameter_scalar(value)
+
+
+def _parameter_scalar(value: Any) -> str | int | float | bool:
+    scalar = _text(plain_value(value))
+    if not isinstance(scalar, (str, int, float, bool)):
+        raise ValueError("expected text, a number, true or false, or a list of them")
+    return scalar
+
+
+def parse_device_id(value: Any) -> Any:
+    """A device id, also as the text that a key of a mapping is. Raises ValueError."""
+    if isinstance(value, str) and re.fullmatch(r"0|[1-9]\d{0,8}", value):
+        return int(value)
     return value
 
 
-Text = Annotated[str, BeforeValidator(_no_nul)]
-Name = Annotated[str, Field(pattern=rf"^{NAME}$")]
-HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?$")]
-EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+def _text(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if "\0" in value:
+        raise ValueError("must not hold a NUL character: no shell or system call can carry it")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("must be valid Unicode text")
+    return str(value)
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("expected an absolute path")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Word = Annotated[Text, AfterValidator(_not_empty), WithJsonSchema({"type": "string", "minLength": 1})]
+AbsolutePath = Annotated[Text, AfterValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
+Name = Annotated[Text, Field(pattern=rf"^{NAME}$")]
+HostName = Annotated[Text, Field(pattern=HOST_NAME)]
+EnvName = Annotated[Text, Field(pattern=ENV_NAME)]
+ParameterName = Annotated[Text, Field(pattern=PARAMETER_NAME)]
+Integer = Annotated[int, BeforeValidator(plain_value), Field(strict=True)]
+Flag = Annotated[bool, BeforeValidator(plain_value), Field(strict=True)]
+DeviceId = Annotated[int, BeforeValidator(parse_device_id), Field(strict=True, ge=0)]
+SchemaVersion = Annotated[Literal[1], PlainValidator(parse_schema), WithJsonSchema({"const": SCHEMA})]
+Ranks = Annotated[
+    int | Literal["all"],
+    PlainValidator(parse_ranks),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]}),
+]
+Parameter = Annotated[
+    str | int | float | bool | tuple[str | int | float | bool, ...],
+    PlainValidator(parse_parameter),
+    PlainSerializer(lambda value: value, return_type=Any),  # pydantic warns of unions that hold tuples
+    WithJsonSchema(
+        {
+            "type": ["string", "number", "boolean", "array"],
+            "items": {"type": ["string", "number", "boolean"]},
+        }
+    ),
+]
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),

@@ -1,0 +1,141 @@
+"""Rules between keys, and between the cluster and the job."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+
+from launcher.errors import Problem
+from launcher.spec.cluster import Cluster, DeviceKind, Host, RuntimeKind
+from launcher.spec.job import Job, Launch, Volume
+from launcher.spec.tree import Node, Path
+
+_LAST_DEVICE = {DeviceKind.ASCEND910: 7, DeviceKind.ASCEND910B: 7, DeviceKind.ASCEND910_93: 15}
+_SET_BY_LAUNCHER = frozenset(
+    (
+        "RANK_ID",
+        "RANK_SIZE",
+        "DEVICE_ID",
+        "RANK_TABLE_FILE",
+        "MS_ROLE",
+        "MS_NODE_ID",
+        "MS_WORKER_NUM",
+        "MS_SCHED_HOST",
+        "MS_SCHED_PORT",
+    )
+)
+
+
+def cluster_problems(cluster: Cluster, tree: Node) -> Iterator[Problem]:
+    """What is wrong between the keys of a cluster file."""
+    yield from _clashing_hosts(cluster, tree)
+    for index, host in enumerate(cluster.hosts):
+        for path, message in _device_problems(cluster, host):
+            yield tree.problem(("hosts", index, *path), message)
+
+
+def job_problems(job: Job, tree: Node, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """What is wrong between the keys of a job file, and with the secrets that it names."""
+    for path, message in (*_secret_problems(job, environ), *_env_problems(job), *_volume_problems(job)):
+        yield tree.problem(path, message)
+
+
+def joint_problems(cluster: Cluster, cluster_tree: Node, job: Job, job_tree: Node) -> Iterator[Problem]:
+    """What is wrong between the two files."""
+    remote = [host.label for host in cluster.hosts if not host.is_this_machine]
+    if cluster.runtime is RuntimeKind.PROCESS and remote:
+        message = f"runtime process is not supported yet on remote hosts: {_some(remote)}"
+        yield cluster_tree.problem(("runtime",), message)
+    if cluster.runtime is RuntimeKind.DOCKER and job.image is None:
+        message = f'missing key "image": the runtime of cluster {cluster.name} is docker'
+        yield job_tree.problem((), message)
+    for path, message in _launch_problems(cluster.device, job):
+        yield job_tree.problem(path, message)
+
+
+def _clashing_hosts(cluster: Cluster, tree: Node) -> Iterator[Problem]:
+    seen: dict[tuple[str, object], Path] = {}
+    for index, host in enumerate(cluster.hosts):
+        for field, value in _identities(host):
+            path: Path = ("hosts", index, field)
+            first = seen.setdefault((field, value), path)
+            if first != path:
+                place = tree.nearest(first).place
+                also = f"{place.source.name}:{place.line}" if place.line else place.source.name
+                written = getattr(host, field) or host.label
+                yield tree.problem(path, f'{field} "{written}" is given to two hosts: also at {also}')
+
+
+def _identities(host: Host) -> Iterator[tuple[str, object]]:
+    """What no two hosts may share; one address serves several hosts behind different ports."""
+    port = None if host.is_this_machine or host.ssh is None else host.ssh.port
+    yield "address", (host.address, port)
+    if host.name is not None or port is not None:
+        yield "name", host.label
+    if host.host_ip is not None:
+        yield "host_ip", host.host_ip
+
+
+def _device_problems(cluster: Cluster, host: Host) -> Iterator[tuple[Path, str]]:
+    if host.devices is None and cluster.devices is None:
+        yield (), f'no `devices` for "{host.label}", and none for the whole cluster'
+    devices = cluster.devices_of(host)
+    last = _LAST_DEVICE.get(cluster.device)
+    if last is not None and devices and devices[-1] > last:
+        path: Path = ("devices",) if host.devices is not None else ()
+        yield path, f'"{host.label}" has no device {devices[-1]}: {cluster.device.value} has 0 to {last}'
+    for field, ids in (("device_ips", host.device_ips), ("super_device_ids", host.super_device_ids)):
+        for device in sorted(set(ids) - set(devices)):
+            yield (field, device), f'"{host.label}" has no device {device} in `devices`'
+
+
+def _launch_problems(device: DeviceKind, job: Job) -> Iterator[tuple[Path, str]]:
+    if job.launch is Launch.RANK_TABLE and not device.is_ascend:
+        yield ("launch",), "rank_table needs NPUs, and the cluster's device is cpu: use dynamic or none"
+    elif job.launch_on(device) is Launch.RANK_TABLE and job.devices_per_rank == 0:
+        path = ("launch",) if job.launch else ("devices_per_rank",)
+        yield path, "ranks without a device cannot be in a rank table: use `launch: dynamic` or `none`"
+
+
+def _secret_problems(job: Job, environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    for index, name in enumerate(job.secrets):
+        path: Path = ("secrets", index)
+        if name in job.secrets[:index]:
+            yield path, f"secret {name} is listed twice"
+        elif name in job.env:
+            yield path, f"{name} is in `env` too: a secret is only named here"
+        elif _is_reserved(name):
+            yield path, f"{name} is set by the launcher for each rank"
+        elif name not in environ:
+            yield path, f"secret {name} is not set: export it in the shell that launches"
+
+
+def _env_problems(job: Job) -> Iterator[tuple[Path, str]]:
+    for name in job.env:
+        if _is_reserved(name):
+            yield ("env", name), f"{name} is set by the launcher for each rank"
+
+
+def _is_reserved(name: str) -> bool:
+    return name in _SET_BY_LAUNCHER or name.startswith("LAUNCHER_")
+
+
+def _volume_problems(job: Job) -> Iterator[tuple[Path, str]]:
+    targets: dict[str, str] = {}
+    for name, volume in job.volumes.items():
+        if volume.source is None and name != "output":
+            yield ("volumes", name), 'missing key "source": only the volume output may leave it out'
+        target = _target(name, volume)
+        first = targets.setdefault(target, name)
+        if target == "/":
+            yield ("volumes", name, "target"), "the target / would hide the whole image"
+        elif first != name:
+            yield ("volumes", name, "target"), f'target {target} is that of volume "{first}" too'
+
+
+def _target(name: str, volume: Volume) -> str:
+    return "/" + posixpath.normpath(volume.target or f"/launcher/{name}").lstrip("/")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
