@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable
 
 USAGE_EXIT_CODE = 2
+_SECONDS_BETWEEN_REPORTS = 5.0
 
 
 class StageError(ValueError):
@@ -27,11 +28,37 @@ def run_stage(main: Callable[[], int | None]) -> int:
         return main() or 0
     except StageError as error:
         write_error_report(error)
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        say(f"error: {error}")
         return USAGE_EXIT_CODE
     except Exception as error:
         write_error_report(error)
         raise
+
+
+def say(message: str) -> None:
+    """Print a line of progress to stderr, at once."""
+    print(message, file=sys.stderr, flush=True)
+
+
+class Progress:
+    """Says how far the work is, every few seconds."""
+
+    def __init__(self) -> None:
+        self._started = self._reported = time.monotonic()
+
+    def report(self, message: str, *numbers: int) -> None:
+        """Say `message`, formatted with `numbers`, unless the last report is only seconds old."""
+        now = time.monotonic()
+        if now - self._reported >= _SECONDS_BETWEEN_REPORTS:
+            self._reported = now
+            say(f"{message.format(*numbers)}, {now - self._started:.0f} s")
+
+
+def require_one_task() -> None:
+    """Raise StageError where several ranks run a stage that writes one result."""
+    ranks = os.environ.get("RANK_SIZE", "1")
+    if ranks != "1":
+        raise StageError(f"this stage is a single task, but RANK_SIZE is {ranks}: give the job 1 rank")
 
 
 def write_error_report(error: BaseException) -> None:

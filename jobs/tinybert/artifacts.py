@@ -1,0 +1,102 @@
+"""Files that a stage makes: written by rename, and reused while what they were made from is unchanged."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tinybert.stage import StageError
+
+SCHEMA = 1
+
+
+@contextmanager
+def written_by_rename(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that appears as `path` when the block ends, and not at all when it raises or is killed.
+
+    Raises StageError where the directory cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a directory", str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = unfinished.open("wb")
+    except OSError as error:
+        raise StageError(f"cannot write {path}: {error.filename}: {error.strerror}") from error
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    unfinished.replace(path)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` as indented JSON, by rename."""
+    with written_by_rename(path) as file:
+        file.write(json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file of ours, or None where there is no such file or no object in it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def stamp_of(path: Path) -> dict[str, int]:
+    """Size in bytes and time of change in nanoseconds: tells a changed file without reading it."""
+    status = path.stat()
+    return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def sidecar_of(path: Path) -> Path:
+    """`<path>.json`, which says what a single-file artifact was made from."""
+    return path.with_name(path.name + ".json")
+
+
+def is_up_to_date(path: Path, made_from: dict[str, Any]) -> bool:
+    """Whether `path` is as `write_artifact` left it when it was made from the same arguments and inputs."""
+    record = read_json(sidecar_of(path))
+    return (
+        record is not None
+        and record.get("schema") == SCHEMA
+        and record.get("made_from") == made_from
+        and path.is_file()
+        and record.get("output") == stamp_of(path)
+    )
+
+
+@contextmanager
+def artifact(path: Path, made_from: dict[str, Any], counts: dict[str, int]) -> Iterator[BinaryIO]:
+    """Like `written_by_rename`, with a sidecar: `made_from` for `is_up_to_date`, `counts` for people.
+
+    The sidecar is gone before the file is replaced, so that it never describes another file. `counts` may be
+    filled within the block.
+    """
+    with written_by_rename(path) as file:
+        yield file
+        sidecar_of(path).unlink(missing_ok=True)
+    record = {"schema": SCHEMA, "output": stamp_of(path), "counts": counts, "made_from": made_from}
+    write_json(sidecar_of(path), record)

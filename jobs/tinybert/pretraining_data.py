@@ -1,0 +1,145 @@
+"""Make masked LM + next sentence TFRecords from a text corpus, as google-research/bert does.
+
+With the same arguments and seed the records are those of its create_pretraining_data.py, one by one, except
+that --masked-lm-prob 0 masks nothing. Input: a sentence a line, a blank line between documents; documents run
+on from one file to the next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from tinybert.artifacts import sha256_of
+from tinybert.documents import count_documents, expand_paths, read_documents
+from tinybert.instances import Instance, InstanceMaker, InstanceOptions, features_of
+from tinybert.options import positive_int, probability, sequence_length
+from tinybert.shards import complete_manifest, require_ours, write_dataset
+from tinybert.stage import Progress, require_one_task, run_stage, say
+from tinybert.tfrecord import encode_example
+from tinybert.tokenization import UNK, Tokenizer, Vocabulary, load_vocabulary
+
+_UNKNOWN_WARNING = 0.05
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the stage from the command line."""
+    options = _parser().parse_args(arguments)
+    require_one_task()
+    started = time.monotonic()
+    corpus = expand_paths(options.corpus)
+    vocabulary = load_vocabulary(options.vocab)
+    made_from = {
+        "kind": "pretraining",
+        "arguments": _reproducible_arguments(options),
+        "vocab_sha256": sha256_of(options.vocab),
+        "corpus_sha256": [sha256_of(path) for path in corpus],
+        "unicode": unicodedata.unidata_version,
+    }
+    manifest = complete_manifest(options.out, made_from)
+    if manifest is not None:
+        say(f"{options.out} is up to date: {manifest['instances']} instances")
+        return 0
+    require_ours(options.out)
+    manifest = make_pretraining_data(options, corpus, vocabulary, made_from)
+    _say_summary(manifest, options.out, time.monotonic() - started)
+    return 0
+
+
+def make_pretraining_data(
+    options: argparse.Namespace, corpus: list[Path], vocabulary: Vocabulary, made_from: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the data set to `options.out` and return its manifest."""
+    documents = read_documents(corpus, Tokenizer(vocabulary, lower_case=not options.cased))
+    counts = count_documents(documents, vocabulary.ids[UNK])
+    maker = InstanceMaker(documents, vocabulary, _instance_options(options), options.seed)
+    instances = _make_instances(maker)
+    maker.rng.shuffle(instances)
+    return write_dataset(
+        options.out,
+        instances,
+        lambda instance: encode_example(
+            features_of(instance, options.max_seq_length, options.max_predictions_per_seq)
+        ),
+        options.shards,
+        {
+            **made_from,
+            "instances": len(instances),
+            "max_seq_length": options.max_seq_length,
+            "max_predictions_per_seq": options.max_predictions_per_seq,
+            "vocab_size": vocabulary.size,
+            "counts": counts,
+        },
+    )
+
+
+def _make_instances(maker: InstanceMaker) -> list[Instance]:
+    instances: list[Instance] = []
+    progress = Progress()
+    total = len(maker.documents) * maker.options.dupe_factor
+    for done, made in enumerate(maker.instances(), 1):
+        instances += made
+        progress.report("went through {} of {} documents: {} instances", done, total, len(instances))
+    return instances
+
+
+def _say_summary(manifest: dict[str, Any], out: Path, seconds: float) -> None:
+    counts = manifest["counts"]
+    unknown = counts["unknown_tokens"] / counts["tokens"]
+    say(
+        f"{out}: {manifest['instances']} instances of {counts['documents']} documents and "
+        f"{counts['sentences']} sentences, {unknown:.2%} of the tokens [UNK], {seconds:.1f} s"
+    )
+    if unknown > _UNKNOWN_WARNING:
+        say(f"warning: {unknown:.1%} of the tokens are [UNK]: is this the vocabulary for this corpus?")
+
+
+def _instance_options(options: argparse.Namespace) -> InstanceOptions:
+    return InstanceOptions(
+        max_seq_length=options.max_seq_length,
+        max_predictions_per_seq=options.max_predictions_per_seq,
+        masked_lm_prob=options.masked_lm_prob,
+        short_seq_prob=options.short_seq_prob,
+        dupe_factor=options.dupe_factor,
+        whole_word_mask=options.whole_word_mask,
+    )
+
+
+def _reproducible_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """All arguments but the paths: those are known by their content."""
+    paths = ("corpus", "vocab", "out")
+    return {name: value for name, value in sorted(vars(options).items()) if name not in paths}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tinybert.pretraining_data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--corpus", required=True, help="text files: paths or glob patterns, separated by commas")
+    add("--vocab", required=True, type=Path, help="WordPiece vocabulary, a token a line")
+    add("--out", required=True, type=Path, help="directory for the TFRecord shards and manifest.json")
+    numbers = {
+        "--max-seq-length": (sequence_length, 128, "tokens of an instance"),
+        "--max-predictions-per-seq": (positive_int, 20, "masked tokens of an instance, at most"),
+        "--masked-lm-prob": (probability, 0.15, "share of the tokens to mask; 0 masks none"),
+        "--short-seq-prob": (probability, 0.1, "share of the documents cut into shorter instances"),
+        "--dupe-factor": (positive_int, 5, "passes over the corpus, each with its own masks"),
+        "--seed": (int, 12345, "seed of all random choices"),
+        "--shards": (positive_int, 8, "files to write; instance k goes to file k modulo this"),
+    }
+    for name, (kind, default, meaning) in numbers.items():
+        add(name, type=kind, default=default, metavar="N", help=f"{meaning} (default {default})")
+    add("--cased", action="store_true", help="keep case and accents (default: lower-case, strip accents)")
+    add("--whole-word-mask", action="store_true", help="mask all pieces of a word together")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage(main))
