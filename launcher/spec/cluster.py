@@ -11,12 +11,13 @@ from pydantic import AfterValidator, Field
 from launcher.spec.base import Model
 from launcher.spec.scalars import (
     AbsolutePath,
+    Count,
     DeviceId,
     Flag,
     HostName,
-    Integer,
     Name,
     Numbers,
+    Port,
     SchemaVersion,
     Text,
     Word,
@@ -60,7 +61,7 @@ class Ssh(Model):
     """How hosts are reached; what is not set comes from the user's ssh_config."""
 
     user: Text | None = None
-    port: Annotated[Integer, Field(ge=1, le=65535)] | None = None
+    port: Port | None = None
     key: Text | None = None
     """Private key file."""
     known_hosts: Text | None = None
@@ -104,7 +105,7 @@ class Host(Model):
     """Super pod that an A3 host belongs to."""
     ifname: Text | None = None
     """Network interface of the training network, for HCCL_SOCKET_IFNAME."""
-    device_gid: Annotated[Integer, Field(ge=0)] | None = None
+    device_gid: Count | None = None
     """Group that may open the devices (HwHiAiUser); filled by discover."""
     work_dir: AbsolutePath | None = None
     path: tuple[Text, ...] | None = None

@@ -5,19 +5,22 @@ from __future__ import annotations
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from launcher.spec.base import Model
 from launcher.spec.cluster import DeviceKind
+from launcher.spec.plain import plain_value
 from launcher.spec.scalars import (
     AbsolutePath,
     Duration,
     EnvName,
     Flag,
+    HcclTimeout,
     Integer,
     Name,
     Parameter,
     ParameterName,
+    Positive,
     Ranks,
     SchemaVersion,
     Size,
@@ -83,14 +86,14 @@ class Timeouts(Model):
     """Without a supervisor for so long, ranks end once one of their host has failed."""
     max_unattended: Duration | None = None
     """Without a supervisor for so long, ranks end in any case."""
-    hccl_connect: Annotated[Duration, Field(ge=120, le=7200)] = 600.0
+    hccl_connect: HcclTimeout = 600.0
     """HCCL_CONNECT_TIMEOUT, above the start skew of the hosts."""
 
 
 class Restart(Model):
     """Whether a failed run is tried again, as a new attempt that resumes from its checkpoints."""
 
-    max: Annotated[Integer, Field(ge=0, le=100)] = 0
+    max: Annotated[int, Field(strict=True, ge=0, le=100), BeforeValidator(plain_value)] = 0
     delay: Duration = 10.0
     """Before the next attempt: NPUs need some seconds to be let go (EJ0001)."""
     exit_codes: tuple[Integer, ...] = ()
@@ -102,7 +105,7 @@ class Limits(Model):
 
     log_bytes: Size = 1_000_000_000
     """Of each rank's log.txt; a rank that writes more is ended, so that it cannot fill the host's disk."""
-    checkpoints: Annotated[Integer, Field(ge=1)] = 2
+    checkpoints: Positive = 2
     """Kept in the output volume; handed to the job as LAUNCHER_KEEP_CHECKPOINTS."""
 
 
@@ -123,7 +126,7 @@ class Job(Model):
     name: Name
     ranks: Ranks
     placement: Placement = Placement.PACK
-    devices_per_rank: Annotated[Integer, Field(ge=0, le=1)] = 1
+    devices_per_rank: Annotated[int, Field(strict=True, ge=0, le=1), BeforeValidator(plain_value)] = 1
     """1, or 0 for work on data that needs no device."""
     launch: Launch | None = None
     """Default: `rank_table` on Ascend, `dynamic` on CPU, `none` for one rank without a device."""

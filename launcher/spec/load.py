@@ -99,22 +99,22 @@ def _job(
     if written is None:
         return None, None
     on_cpu, plain = _variants(written, overrides, problems)
-    remote = (
-        next((host.label for host in cluster.hosts if not host.is_this_machine), None) if cluster else None
-    )
-
-    def read(variant: Node) -> tuple[Job | None, Node]:
-        tree = expand(variant, environ, problems)
-        tree = absolute_in_job(tree, home_of(environ), remote, problems)
-        job = validate(Job, tree, problems)
-        if job:
-            problems.extend(job_problems(job, tree, environ))
-        return job, tree
-
-    used = read(on_cpu)
     if cluster is None or cluster.device is DeviceKind.CPU:
-        return used
-    return read(plain)
+        return _job_variant(on_cpu, cluster, environ, problems)
+    _job_variant(on_cpu, None, environ, problems)  # what is wrong in `on_cpu` is said on any cluster
+    return _job_variant(plain, cluster, environ, problems)
+
+
+def _job_variant(
+    tree: Node, cluster: Cluster | None, environ: Mapping[str, str], problems: list[Problem]
+) -> tuple[Job | None, Node]:
+    remote = [host.label for host in cluster.hosts if not host.is_this_machine] if cluster else []
+    tree = expand(tree, environ, problems)
+    tree = absolute_in_job(tree, home_of(environ), next(iter(remote), None), problems)
+    job = validate(Job, tree, problems)
+    if job:
+        problems += job_problems(job, tree, environ)
+    return job, tree
 
 
 def _variants(written: Node, overrides: Sequence[Override], problems: list[Problem]) -> tuple[Node, Node]:
@@ -125,10 +125,12 @@ def _variants(written: Node, overrides: Sequence[Override], problems: list[Probl
     plain = without(written, _ON_CPU)
     section = written.child(_ON_CPU)
     merged = plain
-    if section is not None and isinstance(section.value, dict):
-        merged = merge(plain, section)
+    if section is not None and not isinstance(section.value, dict):
+        problems.append(section.start.problem("expected a mapping of values that replace those above"))
     elif section is not None:
-        problems.append(section.start.problem("expected a mapping"))
+        if nested := section.child(_ON_CPU):
+            problems.append((nested.key or nested.place).problem(f'unknown key "{_ON_CPU}"'))
+        merged = without(merge(plain, section), _ON_CPU)
     return apply(merged, others, problems), apply(plain, others, problems)
 
 

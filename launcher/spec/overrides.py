@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from launcher.errors import Problem
 from launcher.spec.plain import NULL, Plain
 from launcher.spec.tree import Node, Place, Source, with_entries
+from launcher.spec.wording import closest, quoted
 from launcher.spec.yaml_text import parse
 
 _CLUSTER = "cluster"
@@ -33,7 +33,8 @@ def parse_overrides(
 
 
 def _parse(text: str, problems: list[Problem]) -> Override | None:
-    place = Place(Source(f"--set '{text}'", os.getcwd()))
+    shown = text if text.isprintable() else repr(text)[1:-1]
+    place = Place(Source(f"--set '{shown}'", os.getcwd()))
     key, equals, value = text.partition("=")
     path = tuple(key.split("."))
     if not equals or not all(path) or path == (_CLUSTER,):
@@ -87,11 +88,9 @@ def _put(node: Node, path: tuple[str, ...], override: Override, problems: list[P
 
 def _no_volume(name: str, known: Iterable[str], override: Override) -> Problem:
     """A new volume is given as a whole, so that a slip in a name does not make one."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    hint = (
-        f'did you mean "{close[0]}"?' if close else "set volumes.NAME={source: ..., target: ...} to add one"
-    )
-    return override.node.place.problem(f'no volume "{name}"; {hint}')
+    close = closest(name, known)
+    hint = f'did you mean "{close}"?' if close else "set volumes.NAME={source: ..., target: ...} to add one"
+    return override.node.place.problem(f"no volume {quoted(name)}; {hint}")
 
 
 def _put_in_list(node: Node, path: tuple[str, ...], override: Override, problems: list[Problem]) -> Node:
@@ -99,7 +98,7 @@ def _put_in_list(node: Node, path: tuple[str, ...], override: Override, problems
     entries = list(node.value)
     if not path[0].isdecimal() or int(path[0]) >= len(entries):
         done = ".".join(override.path[: -len(path)])
-        message = f'"{done}" is a list of {len(entries)}: expected an index from 0, got "{path[0]}"'
+        message = f'"{done}" is a list of {len(entries)}: expected an index from 0, got {quoted(path[0])}'
         problems.append(override.node.place.problem(message))
         return node
     index = int(path[0])

@@ -9,6 +9,7 @@ from itertools import product
 
 from launcher.errors import Problem
 from launcher.spec.tree import Node, with_entries
+from launcher.spec.wording import quoted
 
 MOST_HOSTS = 4096
 _FIELDS = ("address", "name", "host_ip")
@@ -37,7 +38,7 @@ def _expand_host(host: Node, problems: list[Problem]) -> list[Node]:
             try:
                 patterns[field] = [replace(node, value=text) for text in expand_pattern(node.value)]
             except ValueError as error:
-                problems.append(node.place.problem(f'{error}: "{node.written or node.value}"'))
+                problems.append(node.place.problem(f"{error}: {quoted(node.written or node.value)}"))
                 return [host]
     counts = {field: len(nodes) for field, nodes in patterns.items()}
     if len(set(counts.values())) > 1:

@@ -9,6 +9,7 @@ from launcher.errors import Problem
 from launcher.spec.cluster import Cluster, DeviceKind, Host, RuntimeKind
 from launcher.spec.job import Job, Launch, Volume
 from launcher.spec.tree import Node, Path
+from launcher.spec.wording import quoted, some
 
 _LAST_DEVICE = {DeviceKind.ASCEND910: 7, DeviceKind.ASCEND910B: 7, DeviceKind.ASCEND910_93: 15}
 _SET_BY_LAUNCHER = frozenset(
@@ -29,6 +30,8 @@ _SET_BY_LAUNCHER = frozenset(
 def cluster_problems(cluster: Cluster, tree: Node) -> Iterator[Problem]:
     """What is wrong between the keys of a cluster file."""
     yield from _clashing_hosts(cluster, tree)
+    for path, message in _shared_device_problems(cluster):
+        yield tree.problem(path, message)
     for index, host in enumerate(cluster.hosts):
         for path, message in _device_problems(cluster, host):
             yield tree.problem(("hosts", index, *path), message)
@@ -44,7 +47,7 @@ def joint_problems(cluster: Cluster, cluster_tree: Node, job: Job, job_tree: Nod
     """What is wrong between the two files."""
     remote = [host.label for host in cluster.hosts if not host.is_this_machine]
     if cluster.runtime is RuntimeKind.PROCESS and remote:
-        message = f"runtime process is not supported yet on remote hosts: {_some(remote)}"
+        message = f"runtime process is not supported yet on remote hosts: {some(remote)}"
         yield cluster_tree.problem(("runtime",), message)
     if cluster.runtime is RuntimeKind.DOCKER and job.image is None:
         message = f'missing key "image": the runtime of cluster {cluster.name} is docker'
@@ -63,7 +66,7 @@ def _clashing_hosts(cluster: Cluster, tree: Node) -> Iterator[Problem]:
                 place = tree.nearest(first).place
                 also = f"{place.source.name}:{place.line}" if place.line else place.source.name
                 written = getattr(host, field) or host.label
-                yield tree.problem(path, f'{field} "{written}" is given to two hosts: also at {also}')
+                yield tree.problem(path, f"{field} {quoted(written)} is given to two hosts: also at {also}")
 
 
 def _identities(host: Host) -> Iterator[tuple[str, object]]:
@@ -76,17 +79,25 @@ def _identities(host: Host) -> Iterator[tuple[str, object]]:
         yield "host_ip", host.host_ip
 
 
+def _shared_device_problems(cluster: Cluster) -> Iterator[tuple[Path, str]]:
+    lacking = [index for index, host in enumerate(cluster.hosts) if host.devices is None]
+    if cluster.devices is None and lacking:
+        labels = some([cluster.hosts[index].label for index in lacking])
+        yield ("hosts", lacking[0]), f"no `devices` for {labels}, and none for the whole cluster"
+    yield from _beyond_last(cluster.device, cluster.devices)
+
+
 def _device_problems(cluster: Cluster, host: Host) -> Iterator[tuple[Path, str]]:
-    if host.devices is None and cluster.devices is None:
-        yield (), f'no `devices` for "{host.label}", and none for the whole cluster'
-    devices = cluster.devices_of(host)
-    last = _LAST_DEVICE.get(cluster.device)
-    if last is not None and devices and devices[-1] > last:
-        path: Path = ("devices",) if host.devices is not None else ()
-        yield path, f'"{host.label}" has no device {devices[-1]}: {cluster.device.value} has 0 to {last}'
+    yield from _beyond_last(cluster.device, host.devices)
     for field, ids in (("device_ips", host.device_ips), ("super_device_ids", host.super_device_ids)):
-        for device in sorted(set(ids) - set(devices)):
-            yield (field, device), f'"{host.label}" has no device {device} in `devices`'
+        for device in sorted(set(ids) - set(cluster.devices_of(host))):
+            yield (field, device), f"device {device} is not among the `devices` of the host"
+
+
+def _beyond_last(kind: DeviceKind, devices: tuple[int, ...] | None) -> Iterator[tuple[Path, str]]:
+    last = _LAST_DEVICE.get(kind)
+    if last is not None and devices and max(devices) > last:
+        yield ("devices",), f"no device {max(devices)}: a host of {kind.value} has 0 to {last}"
 
 
 def _launch_problems(device: DeviceKind, job: Job) -> Iterator[tuple[Path, str]]:
@@ -135,7 +146,3 @@ def _volume_problems(job: Job) -> Iterator[tuple[Path, str]]:
 
 def _target(name: str, volume: Volume) -> str:
     return "/" + posixpath.normpath(volume.target or f"/launcher/{name}").lstrip("/")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -140,13 +140,16 @@ def _absolute(value: str) -> str:
 Text = Annotated[str, BeforeValidator(_text)]
 Word = Annotated[Text, AfterValidator(_not_empty), WithJsonSchema({"type": "string", "minLength": 1})]
 AbsolutePath = Annotated[Text, AfterValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
-Name = Annotated[Text, Field(pattern=rf"^{NAME}$")]
-HostName = Annotated[Text, Field(pattern=HOST_NAME)]
-EnvName = Annotated[Text, Field(pattern=ENV_NAME)]
-ParameterName = Annotated[Text, Field(pattern=PARAMETER_NAME)]
-Integer = Annotated[int, BeforeValidator(plain_value), Field(strict=True)]
-Flag = Annotated[bool, BeforeValidator(plain_value), Field(strict=True)]
-DeviceId = Annotated[int, BeforeValidator(parse_device_id), Field(strict=True, ge=0)]
+Name = Annotated[str, Field(pattern=rf"^{NAME}$"), BeforeValidator(_text)]
+HostName = Annotated[str, Field(pattern=HOST_NAME), BeforeValidator(_text)]
+EnvName = Annotated[str, Field(pattern=ENV_NAME), BeforeValidator(_text)]
+ParameterName = Annotated[str, Field(pattern=PARAMETER_NAME), BeforeValidator(_text)]
+Integer = Annotated[int, Field(strict=True), BeforeValidator(plain_value)]
+Positive = Annotated[int, Field(strict=True, ge=1), BeforeValidator(plain_value)]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535), BeforeValidator(plain_value)]
+Count = Annotated[int, Field(strict=True, ge=0), BeforeValidator(plain_value)]
+Flag = Annotated[bool, Field(strict=True), BeforeValidator(plain_value)]
+DeviceId = Annotated[int, Field(strict=True, ge=0), BeforeValidator(parse_device_id)]
 SchemaVersion = Annotated[Literal[1], PlainValidator(parse_schema), WithJsonSchema({"const": SCHEMA})]
 Ranks = Annotated[
     int | Literal["all"],
@@ -168,6 +171,12 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     WithJsonSchema({"type": ["number", "string"], "examples": ["90s", "10m"]}),
+]
+HcclTimeout = Annotated[
+    float,
+    Field(ge=120, le=7200),
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": ["number", "string"], "minimum": 120, "maximum": 7200, "examples": ["600s"]}),
 ]
 Size = Annotated[
     int,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -14,10 +12,10 @@ from launcher.spec.base import Model
 from launcher.spec.plain import Plain
 from launcher.spec.scalars import PATTERNS
 from launcher.spec.tree import Node, Path, to_data
+from launcher.spec.wording import closest, quoted
 
 M = TypeVar("M", bound=Model)
 
-_LONGEST = 60
 _EXPECTED = {
     "int_type": "expected a whole number",
     "float_type": "expected a number",
@@ -49,10 +47,10 @@ def _problems(model: type[Model], tree: Node, failure: ValidationError) -> Itera
     for error in errors:
         if error["type"] == "extra_forbidden":
             *parents, key = error["loc"]
-            close = _close(str(key), _keys_at(model, tuple(parents)))
+            close = closest(str(key), _keys_at(model, tuple(parents)))
             suggested.add((*parents, close))
             hint = f'; did you mean "{close}"?' if close else ""
-            yield _at_key(tree, error["loc"], f'unknown key "{key}"{hint}')
+            yield _at_key(tree, error["loc"], f"unknown key {quoted(str(key))}{hint}")
     for error in errors:
         if error["type"] == "missing" and error["loc"] not in suggested:
             yield tree.problem(error["loc"], f'missing key "{error["loc"][-1]}"')
@@ -63,7 +61,7 @@ def _problems(model: type[Model], tree: Node, failure: ValidationError) -> Itera
 def _wrong_value(tree: Node, error: Mapping[str, Any]) -> Problem:
     loc: Path = error["loc"]
     if loc and loc[-1] == "[key]":
-        return _at_key(tree, loc[:-1], f'{_expectation(error)}, got the key "{loc[-2]}"')
+        return _at_key(tree, loc[:-1], f"{_expectation(error)}, got the key {quoted(str(loc[-2]))}")
     node = tree.nearest(loc)
     if error["type"] == "value_error" and isinstance(node.value, dict):
         return node.start.problem(_expectation(error))  # a rule between keys
@@ -90,24 +88,15 @@ def _described(node: Node, kind: str) -> str:
     if isinstance(node.value, list):
         return "a list" if node.value else "an empty list"
     if node.written is not None:
-        return f"the value of {_quoted(node.written)}"
+        return f"the value of {quoted(node.written)}"
     if kind in ("int_type", "bool_type") and not isinstance(node.value, Plain):
-        return f"the text {_quoted(node.value)}: take the quotes away"
-    return _quoted(node.value)
-
-
-def _quoted(text: str) -> str:
-    shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-    return json.dumps(shown, ensure_ascii=False)
+        return f"the text {quoted(node.value)}: take the quotes away"
+    return quoted(node.value)
 
 
 def _at_key(tree: Node, loc: Path, message: str) -> Problem:
     node = tree.nearest(loc)
     return (node.key or node.place).problem(message)
-
-
-def _close(key: str, known: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(key, list(known), 1)), None)
 
 
 def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:

@@ -15,6 +15,7 @@ import yaml
 from launcher.errors import Problem
 from launcher.spec.plain import NULL, Plain
 from launcher.spec.tree import Node, Place, Source
+from launcher.spec.wording import quoted
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 50
@@ -55,7 +56,7 @@ def parse(text: str, source: Source, problems: list[Problem]) -> Node | None:
     except yaml.MarkedYAMLError as error:
         problems.append(_syntax_problem(error, text, source))
     except yaml.reader.ReaderError as error:
-        problems.append(Problem(f"not YAML: {error.reason} (U+{error.character:04X})", source.name))
+        problems.append(_character_problem(error, text, source))
     except _Refused as refused:
         problems.append(refused.problem)
     return None
@@ -121,7 +122,9 @@ class _Reader:
             if (first := entries.get(key)) is None:
                 entries[key] = value
             else:
-                self._problems.append(place.problem(f'"{key}" is given twice: first in line {_line(first)}'))
+                self._problems.append(
+                    place.problem(f"{quoted(key)} is given twice: first in line {_line(first)}")
+                )
         return entries
 
     def _key(self, event: Any, place: Place) -> str:
@@ -149,7 +152,8 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, source: Source) -> P
         return Problem(f"not YAML: {error.problem}", source.name)
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
-    if "\t" in line[: mark.column + 1]:
+    indentation = line[: len(line) - len(line.lstrip())]
+    if "\t" in indentation + line[mark.column : mark.column + 1]:
         message = "a tab: YAML is indented with spaces"
     else:
         hint = (
@@ -157,6 +161,12 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, source: Source) -> P
         )
         message = f"not YAML: {error.problem}{_begun(error)}{hint}"
     return Problem(message, source.name, mark.line + 1, mark.column + 1)
+
+
+def _character_problem(error: Any, text: str, source: Source) -> Problem:
+    before = text[: text.find(chr(error.character))].split("\n")
+    message = f"not YAML: {error.reason} (U+{error.character:04X})"
+    return Problem(message, source.name, len(before), len(before[-1]) + 1)
 
 
 def _begun(error: yaml.MarkedYAMLError) -> str:
