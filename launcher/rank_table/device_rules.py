@@ -14,6 +14,7 @@ VNPU_FIRST_ID = 100
 
 
 def device_ids_are_in_range(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Physical ids that the family has; vNPUs (100 and above) have no HCCL."""
     largest = max(known.max_device_id for known in ([chip] if chip else Chip))
     family = chip.value if chip else "any supported NPU"
     for path, _, device in table.located_devices():
@@ -36,6 +37,7 @@ def device_ids_are_unique(table: RankTable, chip: Chip | None) -> Iterator[Probl
 
 
 def device_ips_are_present(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Every device has an address where HCCL connects by RoCE."""
     reason = _why_device_ip_is_required(table, chip)
     if reason is None:
         return
@@ -54,6 +56,7 @@ def _why_device_ip_is_required(table: RankTable, chip: Chip | None) -> str | Non
 
 
 def device_ips_are_valid(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Every part of ``device_ip`` is an address."""
     for path, _, device in table.located_devices():
         for text in device.addresses:
             if not is_address(text):
@@ -61,6 +64,7 @@ def device_ips_are_valid(table: RankTable, chip: Chip | None) -> Iterator[Proble
 
 
 def device_ips_are_unique(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """No address belongs to two devices, however it is written."""
     owners: dict[IPv4Address | IPv6Address, str] = {}
     for path, server, device, address in _addresses(table):
         owner = owners.get(address)
@@ -120,6 +124,7 @@ def _backup_fault(device: Device, owner: Device) -> str | None:
 
 
 def ports_are_in_range(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Ports are from 1 to 65535."""
     for path, _, device in table.located_devices():
         for key in ("device_port", "backup_device_port", "host_port"):
             port: int | None = getattr(device, key)

@@ -13,7 +13,7 @@ from launcher.rank_table.finding import Severity
 
 
 class Rule(NamedTuple):
-    """``hccl`` is empty where HCCL does not notice, or notices only as lost speed."""
+    """``hccl`` is empty where no check of HCCL is known: the rule is documented, or only speed is lost."""
 
     severity: Severity
     hccl: str
@@ -59,14 +59,14 @@ _SERVER_RULES = {
     "host-ip-duplicate": Rule("warning", "one host is taken for two servers", _ONE_ENTRY),
     "device-list-empty": Rule("error", "deviceList size is zero", "List a device, or drop the server"),
     "device-count-910": Rule("error", _VALUE, "Use 1, 2, 4 or 8 devices of each server"),
-    "device-half-910": Rule("error", _VALUE, "Take 2 or 4 devices from 0-3, or from 4-7, not from both"),
-    "device-count-equal-910": Rule("error", _VALUE, "Use equally many devices of each server"),
+    "device-half-910": Rule("error", "", "Take 2 or 4 devices from 0-3, or from 4-7, not from both"),
+    "device-count-equal-910": Rule("error", "", "Use equally many devices of each server"),
     "device-count-equal": Rule("warning", "", "Use equally many devices of each server, for speed"),
 }
 
 _DEVICE_RULES = {
     "device-id-range": Rule("error", _PLOG, "Use the N of /dev/davinciN; HCCL does not support vNPUs"),
-    "device-id-duplicate": Rule("error", _PLOG, "Give each rank its own device, or its own device_port"),
+    "device-id-duplicate": Rule("error", "", "Give each rank its own device, or its own device_port"),
     "device-ip-required": Rule("error", f"{_VALUE}: 'device_ip' is not set correctly", _HCCN),
     "device-ip-valid": Rule("error", _PLOG, f"{_HCCN}; several are separated by commas without spaces"),
     "device-ip-duplicate": Rule("error", _PLOG, _HCCN),
@@ -90,9 +90,9 @@ _SUPER_POD_RULES = {
     "super-pod-list-absent": Rule("warning", "AI-server mode", "Set version to 1.0, or add super_pod_list"),
     "super-pod-id-empty": Rule("error", _VALUE, "Name the super pod, by its physical id or any other name"),
     "super-pod-id-duplicate": Rule("error", _PLOG, "Join the entries, or rename one"),
-    "super-pod-empty": Rule("error", _VALUE, "List the super pod's servers, or drop it"),
+    "super-pod-empty": Rule("error", "counted as a super pod", "List the super pod's servers, or drop it"),
     "super-pod-server-unknown": Rule("error", _VALUE, "Name a server_id of the root's server_list"),
-    "super-pod-server-repeated": Rule("error", _PLOG, "List each server in one super pod, once"),
+    "super-pod-server-repeated": Rule("error", "", "List each server in one super pod, once"),
     "super-pod-server-missing": Rule("error", _PLOG, "List each server in a super pod"),
     "super-pod-contiguous": Rule(
         "error", "", "List and number a super pod's servers together: choose server_ids that sort so"

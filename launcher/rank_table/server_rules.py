@@ -15,11 +15,13 @@ LocatedServer = tuple[Path, Server]
 
 
 def servers_are_listed(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """At least one server."""
     if not table.servers:
         yield Problem("server-list-empty", ("server_list",), "no server is listed")
 
 
 def server_ids_are_valid(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Names are not empty, at most 64 bytes, and unique."""
     seen: set[str] = set()
     for path, server in table.located_servers():
         key = (*path, "server_id")
@@ -37,6 +39,7 @@ def server_ids_are_valid(table: RankTable, chip: Chip | None) -> Iterator[Proble
 
 
 def host_ips_are_valid(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """A ``host_ip`` is one address, and no host is listed as two servers."""
     owners: dict[str, str] = {}
     for path, server in table.located_servers():
         if server.host_ip is None:
@@ -51,6 +54,7 @@ def host_ips_are_valid(table: RankTable, chip: Chip | None) -> Iterator[Problem]
 
 
 def servers_have_devices(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """No server without a device."""
     for path, server in table.located_servers():
         if not server.devices:
             yield Problem(
@@ -74,6 +78,7 @@ def device_groups_fit_910(table: RankTable, chip: Chip | None) -> Iterator[Probl
 
 
 def device_counts_are_equal(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Equally many devices a server: a must on 910 (A), for speed elsewhere."""
     rule = "device-count-equal-910" if chip is Chip.ASCEND910 else "device-count-equal"
     for path, server in table.located_servers():
         first = table.servers[0]
@@ -86,6 +91,7 @@ def device_counts_are_equal(table: RankTable, chip: Chip | None) -> Iterator[Pro
 
 
 def rank_ids_are_contiguous(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Ranks are 0, 1, 2, ... each once; where they stand in the file does not matter to HCCL."""
     owners: dict[int, Path] = {}
     for path, _, device in table.located_devices():
         if device.rank_id in owners:
@@ -112,6 +118,7 @@ def ranks_follow_servers(table: RankTable, chip: Chip | None) -> Iterator[Proble
 
 
 def ranks_follow_devices(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Within a server, ranks follow the physical order of the devices."""
     for path, server in table.located_servers():
         ranked = sorted(enumerate(server.devices), key=lambda item: item[1].rank_id)
         for (_, before), (index, device) in pairwise(ranked):

@@ -37,11 +37,13 @@ class Sdid(NamedTuple):
 
 
 def version_fits_chip(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Version 1.2 is for A3."""
     if table.version == "1.2" and chip is not None and chip is not Chip.ASCEND910_93:
         yield Problem("version-chip", ("version",), f"version 1.2 on {chip.value}")
 
 
 def super_pod_keys_are_heeded(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Version 1.0 has no super pods: HCCL would not read the keys."""
     if table.version == "1.2":
         return
     if table.super_pods:
@@ -55,6 +57,7 @@ def super_pod_keys_are_heeded(table: RankTable, chip: Chip | None) -> Iterator[P
 
 
 def super_pod_ids_are_valid(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Names are not empty and unique."""
     seen: set[str] = set()
     for index, pod in enumerate(_pods(table)):
         key = ("super_pod_list", index, "super_pod_id")
@@ -66,6 +69,7 @@ def super_pod_ids_are_valid(table: RankTable, chip: Chip | None) -> Iterator[Pro
 
 
 def super_pods_hold_each_server_once(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """The super pods and ``server_list`` name the same servers, each once."""
     known = {server.server_id for server in table.servers}
     seen: set[str] = set()
     for path, name in _pod_members(table):
@@ -80,6 +84,7 @@ def super_pods_hold_each_server_once(table: RankTable, chip: Chip | None) -> Ite
 
 
 def super_pods_have_servers(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """No super pod without a server."""
     for index, pod in enumerate(_pods(table)):
         if not pod.server_ids:
             path: Path = ("super_pod_list", index, "server_list")
@@ -113,6 +118,7 @@ def _first_split(order: list[LocatedServer], pod_of: dict[str, int]) -> LocatedS
 
 
 def super_pod_sizes_are_equal(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Equally many servers and devices a super pod, for speed."""
     devices = {server.server_id: len(server.devices) for server in table.servers}
     first: tuple[int, int] | None = None
     for index, pod in enumerate(_pods(table)):
@@ -126,6 +132,7 @@ def super_pod_sizes_are_equal(table: RankTable, chip: Chip | None) -> Iterator[P
 
 
 def super_device_ids_are_valid(table: RankTable, chip: Chip | None) -> Iterator[Problem]:
+    """Each device of a super pod has an SDID, which A3 can have and which agrees with its device_id."""
     if not _pods(table):
         return
     for path, _, device in table.located_devices():
