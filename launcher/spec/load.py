@@ -17,7 +17,7 @@ from launcher.spec.paths import absolute_in_cluster, absolute_in_job, home_of
 from launcher.spec.ranges import expand_hosts
 from launcher.spec.rules import cluster_problems, job_problems, joint_problems
 from launcher.spec.spec import Spec
-from launcher.spec.templates import read_templates
+from launcher.spec.templates import own_templates, read_templates
 from launcher.spec.tree import Node, merge, without
 from launcher.spec.validation import validate
 from launcher.spec.variables import expand
@@ -47,10 +47,10 @@ def load(
     job, job_tree = _job(files[1], for_job, cluster, environ, problems)
     if cluster and cluster_tree and job and job_tree:
         problems += joint_problems(cluster, cluster_tree, job, job_tree)
-    templates: Mapping[str, str] = {}
+    templates = own_templates()
     if job and job_tree and job.script:
         place = job_tree.nearest(("script", "template")).place
-        templates = read_templates(job.script.template, place, problems)
+        templates = {**templates, **read_templates(job.script.template, place, problems)}
     _raise_any(problems, files)
     assert cluster and job and cluster_tree and job_tree
     trees = {"cluster": cluster_tree, "job": job_tree}

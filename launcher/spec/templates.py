@@ -13,6 +13,7 @@ from launcher.spec.tree import Place
 from launcher.spec.yaml_text import read_text
 
 _PACKAGE = FilePath(__file__).resolve().parents[1]
+_OWN = ("rank.sh.j2", "host-process.sh.j2", "host-docker.sh.j2")
 _REFERENCES = (nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)
 
 
@@ -20,6 +21,12 @@ def launcher_templates() -> str:
     """The directory of the launcher's own templates: in the package, or beside it in the repository."""
     packaged = _PACKAGE / "templates"
     return str(packaged if packaged.is_dir() else _PACKAGE.parent / "templates")
+
+
+def own_templates() -> Mapping[str, str]:
+    """What every job needs besides its own script: the scripts of hosts, and the rank script of a `command`."""
+    directory = FilePath(launcher_templates())
+    return {name: (directory / name).read_text("utf-8") for name in _OWN}
 
 
 def read_templates(name: str, place: Place, problems: list[Problem]) -> Mapping[str, str]:

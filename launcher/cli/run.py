@@ -1,0 +1,85 @@
+"""`run`, `attach`, `wait`, `cancel`: what starts, follows and ends runs."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from launcher.cli import options
+from launcher.cli.output import print_json, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (run, attach, wait, cancel):
+        app.command()(command)
+
+
+Detach = Annotated[bool, typer.Option("-d", "--detach", help="Return once the supervisor has the run.")]
+
+
+def run(
+    job: options.JobFile,
+    set_: options.Set,
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
+    name: Annotated[str | None, typer.Option("-n", "--name", help="Name of the run instead of the job's.")] = None,
+    detach: Detach = False,
+    json: options.Json = False,
+) -> None:
+    """Start a job and follow it. Ctrl-C stops following; the job goes on."""
+    from launcher.cli.follow import follow
+    from launcher.run.launch import create_run, spawn_supervisor
+    from launcher.spec.load import load
+
+    overrides = [*set_, *([f"name={name}"] if name else [])]
+    spec = load(cluster, job, overrides=overrides, environ=os.environ)
+    directory = create_run(spec, overrides)
+    say(f"run {directory.run_id}")
+    spawn_supervisor(directory)
+    if detach:
+        print_json({"run": directory.run_id}) if json else print(directory.run_id)
+        return
+    raise typer.Exit(follow(directory, json=json))
+
+
+def attach(
+    run: options.Run = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Even where another supervisor seems to live.")
+    ] = False,
+    detach: Detach = False,
+    json: options.Json = False,
+) -> None:
+    """Follow a run; where nobody supervises it, take it over first."""
+    from launcher.cli.follow import follow
+    from launcher.run.rundir import find_run
+    from launcher.run.takeover import ensure_supervised
+
+    directory = find_run(run)
+    ensure_supervised(directory, force=take_over)
+    if not detach:
+        raise typer.Exit(follow(directory, json=json))
+
+
+def wait(run: options.Run = None, json: options.Json = False) -> None:
+    """Wait for the end of a run, without its output; the exit code is the run's."""
+    from launcher.cli.follow import follow
+    from launcher.run.rundir import find_run
+
+    raise typer.Exit(follow(find_run(run), json=json, quiet=True))
+
+
+def cancel(
+    run: options.Run = None,
+    json: options.Json = False,
+) -> None:
+    """End a run on all its hosts: TERM, then KILL after its cancel_grace; logs are collected."""
+    from launcher.cli.follow import follow
+    from launcher.run.rundir import find_run
+    from launcher.run.takeover import request_cancel
+
+    directory = find_run(run)
+    request_cancel(directory)
+    raise typer.Exit(follow(directory, json=json, quiet=True, cancelling=True))

@@ -1,0 +1,23 @@
+"""Files that others read at any moment are written whole: under another name, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
+    """Replace the file at `path`; a kill leaves the old content or the new one."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    os.replace(fresh, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace the file at `path` by a JSON document."""
+    write_atomically(path, json.dumps(value, indent=1) + "\n")

@@ -1,0 +1,1 @@
+"""Spec and Binding to Plan: pure, without clock, network, subprocess or random number."""

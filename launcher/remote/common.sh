@@ -1,0 +1,36 @@
+# Shared by all scripts that the launcher runs on hosts: POSIX sh, and what every Linux has.
+set -u
+umask 022
+FENCED=75 HELD=76
+die() { printf '%s\n' "$2" >&2; exit "$1"; }
+write() { # file, words
+    printf '%s\n' "$2" >"$1.tmp" && mv "$1.tmp" "$1"
+}
+now() { date +%s.%N | sed 's/[.]N$/.0/'; }
+highest_epoch() { # run directory
+    highest=0
+    for epoch in "$1"/lease/epoch-*; do
+        number=${epoch##*/epoch-}
+        case $number in '' | *[!0-9]*) continue ;; esac
+        [ "$number" -le "$highest" ] || highest=$number
+    done
+    printf '%s\n' "$highest"
+}
+fence() { # run directory, epoch: whoever lost the lease must change nothing any more
+    current=$(highest_epoch "$1")
+    [ "$current" = "$2" ] || die "$FENCED" "the lease of this run has epoch $current, not $2: another launcher has it"
+}
+read -r boot_id </proc/sys/kernel/random/boot_id
+alive() { # pid record: the same process still runs
+    [ -f "$1" ] && read -r pid start boot rest <"$1" && [ "$boot" = "$boot_id" ] || return 1
+    { read -r line <"/proc/$pid/stat"; } 2>/dev/null || return 1
+    set -- ${line##*) }
+    [ "$1" != Z ] && [ "$1" != X ] && [ "${20}" = "$start" ]
+}
+labelled() { # run, attempt: pids that carry both in their environment
+    for environ in $(grep -lsF "LAUNCHER_RUN=$1" /proc/[0-9]*/environ); do
+        pid=${environ#/proc/} pid=${pid%/environ}
+        { tr '\0' '\n' <"$environ"; } 2>/dev/null | grep -qxF -e "LAUNCHER_ATTEMPT=$2" && printf '%s\n' "$pid"
+    done
+    return 0
+}

@@ -1,0 +1,43 @@
+# run directory, epoch, directory of locks, run, owner, locks…: take all locks or none
+fence "$1" "$2"
+run_dir=$1 root=$3 run=$4 owner=$5 && shift 5
+STALE=120
+[ -d "$root" ] || { mkdir -p "$root" && chmod 1777 "$root"; } || exit 1
+
+has_live_ranks() { # run directory, run
+    for record in "$1"/attempt-*/state/*.pid; do
+        alive "$record" && return 0
+    done
+    command -v docker >/dev/null 2>&1 && [ -n "$(docker ps -q --filter "label=launcher.run=$2" 2>/dev/null)" ]
+}
+is_stale() { # lock
+    touched=$(cat "$1/touched" 2>/dev/null || stat -c %Y "$1" 2>/dev/null || date +%s)
+    [ $(($(date +%s) - touched)) -gt "$STALE" ] || return 1
+    ! has_live_ranks "$(cat "$1/run_dir" 2>/dev/null)" "$(cat "$1/run" 2>/dev/null)"
+}
+take() { # lock
+    mkdir "$1" 2>/dev/null || return 1
+    write "$1/run" "$run" && write "$1/touched" "$(date +%s)" && write "$1/since" "$(date +%s)" &&
+        write "$1/run_dir" "$run_dir" && write "$1/owner" "$owner"
+}
+steal() { # lock: the one whose rename succeeds may take it
+    mv "$1" "$1.stale-$run" 2>/dev/null && rm -rf "$1.stale-$run"
+}
+held= taken=
+for name; do
+    lock=$root/$name
+    if take "$lock"; then
+        taken="$taken $name"
+    elif [ "$(cat "$lock/run" 2>/dev/null)" = "$run" ]; then
+        write "$lock/touched" "$(date +%s)"
+    elif is_stale "$lock" && steal "$lock" && take "$lock"; then
+        taken="$taken $name"
+    else
+        held="$held$name $(cat "$lock/run" 2>/dev/null || echo unknown) $(cat "$lock/since" 2>/dev/null || echo 0) $(cat "$lock/owner" 2>/dev/null || echo unknown)
+"
+    fi
+done
+[ -n "$held" ] || exit 0
+for name in $taken; do rm -rf "${root:?}/$name"; done
+printf '%s' "$held"
+exit "$HELD"

@@ -1,0 +1,3 @@
+# run directory, epoch, directories…
+fence "$1" "$2" && shift 2
+mkdir -p "$@"

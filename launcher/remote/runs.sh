@@ -1,0 +1,15 @@
+# work directory: each run that has left something here: run, epoch, age of the lease, exit code or -, latest attempt, live processes, owner
+for run_dir in "$1"/runs/*; do
+    [ -d "$run_dir" ] || continue
+    epoch=$(highest_epoch "$run_dir") attempt=0 living=0
+    for directory in "$run_dir"/attempt-*; do
+        number=${directory##*/attempt-}
+        case $number in '' | *[!0-9]*) continue ;; esac
+        [ "$number" -le "$attempt" ] || attempt=$number
+        for record in "$directory"/state/*.pid; do alive "$record" && living=$((living + 1)); done
+    done
+    renewed=$(cat "$run_dir/lease/renewed" 2>/dev/null || echo 0)
+    printf '%s %s %s %s %s %s %s\n' "${run_dir##*/}" "$epoch" "$(($(date +%s) - renewed))" \
+        "$(cat "$run_dir/finished" 2>/dev/null || echo -)" "$attempt" "$living" \
+        "$(cat "$run_dir/lease/epoch-$epoch/owner" 2>/dev/null)"
+done

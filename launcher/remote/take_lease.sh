@@ -1,0 +1,5 @@
+# run directory, epoch, owner: claim the lease; making the directory of an epoch is atomic
+mkdir -p "$1/lease" || exit 1
+[ "$(highest_epoch "$1")" -lt "$2" ] && mkdir "$1/lease/epoch-$2" 2>/dev/null ||
+    die "$FENCED" "the lease of this run has epoch $(highest_epoch "$1") already"
+write "$1/lease/epoch-$2/owner" "$3" && write "$1/lease/renewed" "$(date +%s)"

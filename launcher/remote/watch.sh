@@ -1,0 +1,32 @@
+# state directory, seconds between looks, keys…: a line for each change, a beat now and then, until all have ended
+state=$1 nap=$2 && shift 2
+settled=' ' running=' ' looks=0
+look_at() { # key
+    if [ -e "$state/$1.end" ]; then
+        read -r code time rest <"$state/$1.end"
+        how=own && [ ! -e "$state/$1.stop" ] || how=stopped
+        printf 'end %s %s %s %s %s\n' "$1" "$code" "$time" "$how" "$(cat "$state/$1.reason" 2>/dev/null)"
+    elif alive "$state/$1.pid"; then
+        case $running in *" $1 "*) ;; *) running="$running$1 " && printf 'running %s %s\n' "$1" "$pid" ;; esac
+        return 1
+    elif [ ! -e "$state/$1.pid" ]; then
+        printf 'absent %s\n' "$1"
+    elif [ -e "$state/$1.end" ]; then
+        return 1 # it ended between the two looks
+    else
+        how=own && [ ! -e "$state/$1.stop" ] || how=stopped
+        [ "$boot" = "$boot_id" ] && why=vanished || why=rebooted
+        printf 'gone %s %s %s %s\n' "$1" "$(now)" "$how" "$why"
+    fi
+}
+while :; do
+    left=0
+    for key; do
+        case $settled in *" $key "*) continue ;; esac
+        if look_at "$key"; then settled="$settled$key "; else left=$((left + 1)); fi
+    done
+    [ "$left" -gt 0 ] || exit 0
+    looks=$((looks + 1))
+    [ $((looks % 10)) -ne 1 ] || echo beat || exit 0
+    sleep "$nap"
+done

@@ -1,0 +1,156 @@
+"""One attempt: all ranks are started or none, the first failure ends the others, nothing stays behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
+from launcher.hosts import Host
+from launcher.plan.model import Plan
+from launcher.run.fleet import on_all
+from launcher.run.gang import MemberStatus, State, all_over, first_failure
+from launcher.run.ground import Ground
+from launcher.run.heartbeat import Heartbeat
+from launcher.run.watch import Watcher
+
+CONTACT_TIMEOUT = 300.0
+"""Seconds without contact to a host after which the supervisor gives up; the ranks run on."""
+_TICK = 0.1
+_SCHEDULER_GRACE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended."""
+
+    code: ExitCode
+    words: str
+    members: Mapping[str, MemberStatus]
+    failure: MemberStatus | None = None
+
+
+def start_gang(ground: Ground, plan: Plan) -> None:
+    """Create all members on all hosts, then start all. Raises StartFailed after rolling back, Cancelled."""
+    hosts = ground.hosts.values()
+    attempt = plan.binding.attempt
+    try:
+        with ground.course.phase("create", attempt):
+            on_all(hosts, lambda host: ground.runtime.create(host, plan, plan.host(host.label), ground.epoch))
+        ground.stop_if_cancelled()
+        with ground.course.phase("start", attempt):
+            on_all(hosts, lambda host: ground.runtime.start(host, plan, plan.host(host.label), ground.epoch))
+    except LostContact:
+        raise
+    except LauncherError as error:
+        roll_back(ground, plan)
+        if error.exit_code is ExitCode.CANCELLED:
+            raise
+        raise StartFailed(f"not all ranks could be started: {error}", hint=error.hint) from error
+
+
+def roll_back(ground: Ground, plan: Plan) -> None:
+    """End whatever of the attempt runs anywhere."""
+    on_all(ground.hosts.values(), lambda host: _stop(ground, plan, host, kill=True))
+
+
+def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
+    """Follow an attempt that has been started to its end, then end what is left of it.
+
+    Raises StartFailed when some member had never been started (a supervisor died while it started them),
+    LostContact when a host does not come back, Fenced.
+    """
+    watcher = Watcher(ground.runtime, plan, ground.hosts)
+    try:
+        with ground.course.phase("watch", plan.binding.attempt):
+            ending = _until_the_end(ground, plan, watcher, heartbeat)
+        with ground.course.phase("stop", plan.binding.attempt):
+            _end_all(ground, plan, watcher, _grace(plan, ending))
+        if any(member.state is State.ABSENT for member in watcher.members.values()):
+            raise StartFailed("not all ranks had been started; those that had are gone again")
+        return Ending(ending.code, ending.words, dict(watcher.members), _cause(ending, watcher))
+    finally:
+        watcher.close()
+
+
+def _until_the_end(ground: Ground, plan: Plan, watcher: Watcher, heartbeat: Heartbeat) -> Ending:
+    limit = plan.policy.run_timeout
+    deadline = None if limit is None else time.monotonic() + limit
+    while True:
+        _tell(ground, watcher.poll(_TICK))
+        heartbeat.check()
+        cancelled = ground.directory.cancel_request.exists()
+        if (ending := _decide(plan, watcher, cancelled=cancelled)) is not None:
+            return ending
+        if deadline is not None and time.monotonic() > deadline:
+            return Ending(ExitCode.JOB_FAILED, f"out of time: timeouts.run is {limit:g} s", watcher.members)
+        for label, seconds in watcher.lost().items():
+            if seconds > CONTACT_TIMEOUT:
+                raise LostContact(
+                    f"host {label}: no contact for {seconds:.0f} s; its ranks may still run",
+                    hint="launcher attach RUN goes on when the host is back",
+                )
+
+
+def _decide(plan: Plan, watcher: Watcher, *, cancelled: bool) -> Ending | None:
+    """How the attempt ends, or None while it goes on; the first cause wins."""
+    members = watcher.members
+    failure = first_failure(members.values())
+    over = all_over(members.values())
+    if failure is not None and (over or plan.policy.on_failure == "stop_all"):
+        return Ending(ExitCode.JOB_FAILED, "failed", members, failure)
+    if over and all(member.state is State.ENDED for member in members.values() if member.rank is not None):
+        return Ending(ExitCode.OK, "all ranks ended with 0", members)
+    if cancelled:
+        return Ending(ExitCode.CANCELLED, "cancelled", members)
+    return Ending(ExitCode.JOB_FAILED, "was being stopped when its supervisor died", members) if over else None
+
+
+def _cause(ending: Ending, watcher: Watcher) -> MemberStatus | None:
+    """The earliest failure, now that every host has told its own; none where we ended the run ourselves."""
+    return first_failure(watcher.members.values()) if ending.failure is not None else None
+
+
+def _grace(plan: Plan, ending: Ending) -> float:
+    if ending.code is ExitCode.CANCELLED:
+        return plan.policy.cancel_grace
+    return _SCHEDULER_GRACE if ending.code is ExitCode.OK else plan.policy.stop_grace
+
+
+def _end_all(ground: Ground, plan: Plan, watcher: Watcher, grace: float) -> None:
+    """TERM, then KILL after the grace. The last sweep also finds what ranks left behind."""
+    hosts = ground.hosts.values()
+    ranks_ended = all_over(watcher.members.values())
+    if not ranks_ended:
+        on_all(hosts, lambda host: _stop(ground, plan, host, kill=False))
+    _wait_until_over(ground, watcher, grace)
+    on_all(hosts, lambda host: _stop(ground, plan, host, kill=True))
+    _wait_until_over(ground, watcher, _SCHEDULER_GRACE)
+
+
+def _wait_until_over(ground: Ground, watcher: Watcher, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if all(member.state.is_over for member in watcher.members.values()):
+            return
+        _tell(ground, watcher.poll(_TICK))
+
+
+def _stop(ground: Ground, plan: Plan, host: Host, *, kill: bool) -> None:
+    ground.runtime.stop(host, plan, plan.host(host.label), ground.epoch, kill=kill)
+
+
+def _tell(ground: Ground, changed: list[MemberStatus]) -> None:
+    for member in changed:
+        ground.course.events.write(
+            "member",
+            key=member.key,
+            host=member.host,
+            device=member.device,
+            state=member.state.value,
+            pid=member.pid,
+            exit_code=member.exit_code,
+            ended=member.ended,
+            reason=member.reason,
+        )

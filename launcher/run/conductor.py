@@ -1,0 +1,142 @@
+"""Takes a run from where it is to its end. Whoever takes over goes on from what the hosts show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
+from launcher.files import write_atomically, write_json
+from launcher.hosts import Host
+from launcher.plan import store
+from launcher.plan.model import Plan
+from launcher.remote import script
+from launcher.run import lease, locks, snapshot, upload
+from launcher.run.attempt import Ending, start_gang, watch_gang
+from launcher.run.bind import bind
+from launcher.run.check import check_hosts
+from launcher.run.collect import collect, collect_checkpoints
+from launcher.run.fleet import on_all
+from launcher.run.ground import Ground
+from launcher.run.heartbeat import Heartbeat
+from launcher.run.result import Attempt
+from launcher.runtime.fence import Fenced, checked
+
+
+def conduct(ground: Ground) -> Ending:
+    """All phases of a run, or what is left of them.
+
+    Raises CheckFailed, DevicesHeld, StartFailed, Cancelled with everything let go, and LostContact with
+    everything left as it is.
+    """
+    begun = ground.directory.attempts()
+    if not begun:
+        with ground.course.phase("check"):
+            check_hosts(ground.spec, ground.draft, ground.hosts)
+    with ground.course.phase("lock"):
+        on_all(ground.hosts.values(), lambda host: _take_lease(ground, host))
+    with Heartbeat(ground) as heartbeat:
+        try:
+            ending = _go_on(ground, begun[-1], heartbeat) if begun else _go_through(ground, 1, heartbeat)
+        except LostContact:
+            raise
+        except LauncherError as error:
+            _let_go(ground, error.exit_code)
+            raise
+        _let_go(ground, ending.code)
+        return ending
+
+
+def _go_through(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
+    """Attempts, from a first one on, until one succeeds or none is left."""
+    on_all(
+        ground.hosts.values(),
+        lambda host: locks.acquire(host, ground.part(host), ground.epoch, ground.run_id, ground.owner),
+    )
+    code = _snapshot(ground)
+    while True:
+        plan = _set_up(ground, number, code)
+        ground.stop_if_cancelled()
+        start_gang(ground, plan)
+        ending = _to_its_end(ground, plan, heartbeat)
+        if not _may_restart(plan, number, ending):
+            return ending
+        number += 1
+        ground.course.events.write("restart", attempt=number, delay=plan.policy.restart_delay)
+        heartbeat.sleep(plan.policy.restart_delay)
+
+
+def _go_on(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
+    """An attempt that another supervisor began; one that it did not start wholly is begun anew."""
+    path = ground.directory.plan(number)
+    plan = store.from_json(path.read_bytes(), str(path))
+    try:
+        ending = _to_its_end(ground, plan, heartbeat)
+    except StartFailed as error:
+        ground.course.events.write("error", message=str(error), hint=None)
+        return _go_through(ground, number + 1, heartbeat)
+    return _go_through(ground, number + 1, heartbeat) if _may_restart(plan, number, ending) else ending
+
+
+def _set_up(ground: Ground, number: int, code: snapshot.Snapshot | None) -> Plan:
+    with ground.course.phase("bind", number):
+        plan = bind(ground, number, code.digest if code else None)
+        upload.keep_plan(ground, plan)
+    with ground.course.phase("upload", number):
+        on_all(ground.hosts.values(), lambda host: upload.upload(ground, host, plan, code))
+    return plan
+
+
+def _to_its_end(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
+    ending = watch_gang(ground, plan, heartbeat)
+    number = int(plan.binding.attempt)
+    with ground.course.phase("collect", number):
+        try:
+            collect(ground, plan)
+            collect_checkpoints(ground, plan)
+        except LauncherError as error:
+            ground.course.collected = False
+            ground.course.events.write("error", message=str(error), hint=error.hint)
+    members = tuple(ending.members.values())
+    ground.course.attempts.append(Attempt(number=number, members=members, failure=ending.failure))
+    return ending
+
+
+def _may_restart(plan: Plan, number: int, ending: Ending) -> bool:
+    if ending.failure is None or number > plan.policy.restart_max:
+        return False
+    return not plan.policy.restart_exit_codes or ending.failure.exit_code in plan.policy.restart_exit_codes
+
+
+def _snapshot(ground: Ground) -> snapshot.Snapshot | None:
+    """The code as it is now; where it came from is kept with the inputs."""
+    volume = ground.spec.job.volumes.get("code")
+    if volume is None or volume.source is None:
+        return None
+    taken = snapshot.take(Path(volume.source))
+    commit, difference = snapshot.git_state(taken.root)
+    about = {"schema": 1, "source": str(taken.root), "sha256": taken.digest, "commit": commit}
+    write_json(ground.directory.inputs / "code.json", about)
+    write_atomically(ground.directory.inputs / "code.diff", difference)
+    return taken
+
+
+def _take_lease(ground: Ground, host: Host) -> None:
+    lease.take(host, ground.part(host).run_dir, ground.epoch, ground.owner)
+    upload.upload_inputs(ground, host)
+
+
+def _let_go(ground: Ground, code: ExitCode) -> None:
+    """Unlock; what cannot be let go of is said, and ends by itself when it is stale."""
+    with ground.course.phase("unlock"):
+        try:
+            on_all(ground.hosts.values(), lambda host: _unlock(ground, host, code))
+        except Fenced:
+            raise
+        except LauncherError as error:
+            ground.course.events.write("error", message=f"could not unlock: {error}", hint=None)
+
+
+def _unlock(ground: Ground, host: Host, code: ExitCode) -> None:
+    part = ground.part(host)
+    locks.release(host, part, ground.epoch, ground.run_id)
+    checked(host, script("finish"), part.run_dir, str(ground.epoch), str(int(code)))

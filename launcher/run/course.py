@@ -1,0 +1,31 @@
+"""What has happened in a run so far, on the supervisor's own clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from launcher.run.events import EventLog
+from launcher.run.result import Attempt
+
+
+@dataclass(slots=True)
+class Course:
+    """Grows while the run goes on; ends up in result.json."""
+
+    events: EventLog
+    seconds: dict[str, float] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
+    collected: bool = True
+
+    @contextmanager
+    def phase(self, name: str, attempt: int | str = 0) -> Iterator[None]:
+        """Write that a phase begins, and remember how long it took."""
+        self.events.write("phase", phase=name, attempt=int(attempt))
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)

@@ -1,0 +1,44 @@
+"""The same action on all hosts at once; every outcome is gathered, then reported together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from launcher.errors import LauncherError
+from launcher.hosts import Host
+
+IN_FLIGHT = 64
+Result = TypeVar("Result")
+
+
+def on_all(hosts: Iterable[Host], action: Callable[[Host], Result]) -> dict[str, Result]:
+    """Results by host label. Raises the first error in host order; its message names all that failed."""
+    outcomes = try_on_all(hosts, action)
+    errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
+    if errors:
+        raise together(errors)
+    return {label: outcome for label, outcome in outcomes.items() if not isinstance(outcome, LauncherError)}
+
+
+def try_on_all(hosts: Iterable[Host], action: Callable[[Host], Result]) -> dict[str, Result | LauncherError]:
+    """Result or error of each host, by label."""
+
+    def outcome(host: Host) -> Result | LauncherError:
+        try:
+            return action(host)
+        except LauncherError as error:
+            return error
+
+    listed = list(hosts)
+    with ThreadPoolExecutor(max_workers=IN_FLIGHT) as pool:
+        return dict(zip((host.label for host in listed), pool.map(outcome, listed), strict=True))
+
+
+def together(errors: list[LauncherError]) -> LauncherError:
+    """One error that says all; of the class of the first."""
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    return type(first)("\n".join(str(error) for error in errors), hint=first.hint)

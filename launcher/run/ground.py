@@ -1,0 +1,79 @@
+"""What the phases of a run act on: its directory, its hosts, its lease."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from launcher.errors import ExitCode, LauncherError
+from launcher.hosts import Host, connect
+from launcher.plan.build import plan
+from launcher.plan.model import Binding, HostPlan, Owner, Plan
+from launcher.remote import script
+from launcher.run import lease
+from launcher.run.course import Course
+from launcher.run.fleet import on_all
+from launcher.run.rundir import RunDir
+from launcher.runtime import Runtime, runtime_of
+from launcher.runtime.fence import checked
+from launcher.spec.spec import Spec
+
+
+class Cancelled(LauncherError):
+    """Somebody asked for the end of the run."""
+
+    exit_code = ExitCode.CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One run as one supervisor sees it. `draft` is the plan with owners but without port and code."""
+
+    directory: RunDir
+    spec: Spec
+    draft: Plan
+    hosts: Mapping[str, Host]
+    runtime: Runtime
+    owner: str
+    epoch: int
+    course: Course
+
+    @property
+    def run_id(self) -> str:
+        return self.directory.run_id
+
+    def part(self, host: Host) -> HostPlan:
+        """What the plan says of a host; equal in every attempt but for the attempt's own paths."""
+        return self.draft.host(host.label)
+
+    def stop_if_cancelled(self) -> None:
+        """Raises Cancelled where somebody asked for it."""
+        if self.directory.cancel_request.exists():
+            raise Cancelled("cancelled")
+
+
+def prepare(directory: RunDir, spec: Spec, course: Course) -> Ground:
+    """Connect to the hosts that the job uses, learn who we are there, and which epoch comes next.
+
+    Raises HostError, SpecError, UsageError.
+    """
+    offline = plan(spec, Binding(run_id=directory.run_id))
+    hosts = {part.label: connect(part.label, part.address) for part in offline.hosts}
+    draft = plan(spec, Binding(run_id=directory.run_id, owners=on_all(hosts.values(), owner_on)))
+    leases = on_all(hosts.values(), lambda host: lease.show(host, draft.host(host.label).run_dir))
+    return Ground(
+        directory=directory,
+        spec=spec,
+        draft=draft,
+        hosts=hosts,
+        runtime=runtime_of(draft.runtime),
+        owner=lease.this_owner(),
+        epoch=max(each.epoch for each in leases.values()) + 1,
+        course=course,
+    )
+
+
+def owner_on(host: Host) -> Owner:
+    """Who we are on a host."""
+    facts = dict(line.split(" ", 1) for line in checked(host, script("facts")).out.splitlines())
+    return Owner(uid=facts["uid"], gid=facts["gid"])

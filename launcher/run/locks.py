@@ -1,0 +1,69 @@
+"""Device locks on a host: directories that other users see, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from launcher.errors import DevicesHeld
+from launcher.hosts import Host
+from launcher.plan.layout import LOCKS
+from launcher.plan.model import HostPlan
+from launcher.remote import script
+from launcher.runtime.fence import FENCED, Fenced, RemoteError, checked
+
+_HELD = 76
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a device."""
+
+    name: str
+    run: str
+    since: float
+    owner: str
+
+    def __str__(self) -> str:
+        since = datetime.fromtimestamp(self.since).strftime("%Y-%m-%d %H:%M:%S")
+        return f"{self.name} is held by run {self.run} of {self.owner.split()[0]} since {since}"
+
+
+def acquire(host: Host, part: HostPlan, epoch: int, run: str, owner: str) -> None:
+    """Take all locks of a host, or none. Raises DevicesHeld naming each holder, Fenced, RemoteError."""
+    words = (part.run_dir, str(epoch), LOCKS, run, owner, *part.locks)
+    done = host.run(script("lock"), *words)
+    if done.code == _HELD:
+        holders = "; ".join(str(holder) for holder in parse_holders(done.out))
+        raise DevicesHeld(
+            f"host {host.label}: {holders}",
+            hint="wait for that run, or end it: launcher cancel RUN; other devices: --set cluster.devices=…",
+        )
+    if done.code:
+        error = Fenced if done.code == FENCED else RemoteError
+        raise error(f"host {host.label}: {done.err.strip()}")
+
+
+def show(host: Host, names: Sequence[str]) -> list[Holder]:
+    """Holders of those of the locks that are held."""
+    return parse_holders(checked(host, script("show_locks"), LOCKS, *names).out)
+
+
+def parse_holders(text: str) -> list[Holder]:
+    """Lines of `name run since owner`."""
+    holders = []
+    for line in text.splitlines():
+        name, run, since, owner = [*line.split(maxsplit=3), "unknown"][:4]
+        holders.append(Holder(name, run, float(since), owner))
+    return holders
+
+
+def release(host: Host, part: HostPlan, epoch: int, run: str) -> None:
+    """Let go of all locks that carry the run, and of its secrets."""
+    checked(host, script("unlock"), part.run_dir, str(epoch), LOCKS, run, part.secrets_file or "")
+
+
+def renew(host: Host, part: HostPlan, epoch: int, run: str) -> None:
+    """Say that the supervisor lives: renews the lease and touches the locks."""
+    checked(host, script("renew"), part.run_dir, str(epoch), LOCKS, run)

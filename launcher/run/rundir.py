@@ -1,0 +1,127 @@
+"""A run's directory on the machine that launched it: the only place where its file names are made up.
+
+runs/<id>/
+    run.json            who started what, when
+    inputs/             cluster.yaml, job.yaml, spec.json, code.json, code.diff
+    events.jsonl        what happened, one JSON object a line
+    supervisor.lock     held by the supervisor while it lives; supervisor.log is what it says
+    cancel              somebody wants the run to end
+    attempt-<n>/        plan.json, rank_table.json, scripts/, LOG<rank>/
+    LOG<rank>           links to the newest attempt
+    ckpt/  result.json
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.errors import UsageError
+from launcher.plan.layout import PLAN, log_name
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """Paths of one run."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def about(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def inputs(self) -> Path:
+        return self.path / "inputs"
+
+    @property
+    def spec(self) -> Path:
+        return self.inputs / "spec.json"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "ckpt"
+
+    @property
+    def cancel_request(self) -> Path:
+        return self.path / "cancel"
+
+    @property
+    def supervisor_log(self) -> Path:
+        return self.path / "supervisor.log"
+
+    def attempt(self, number: int | str) -> Path:
+        """Directory of one attempt."""
+        return self.path / f"attempt-{number}"
+
+    def plan(self, number: int | str) -> Path:
+        """The bound plan of an attempt."""
+        return self.attempt(number) / PLAN
+
+    def log(self, number: int | str, key: str) -> Path:
+        """Where the logs of a member are collected."""
+        return self.attempt(number) / log_name(key)
+
+    def attempts(self) -> list[int]:
+        """Numbers of the attempts that have a plan, ascending."""
+        numbers = [int(path.parent.name.rpartition("-")[2]) for path in self.path.glob(f"attempt-*/{PLAN}")]
+        return sorted(numbers)
+
+    @contextmanager
+    def supervisor_lock(self) -> Iterator[bool]:
+        """Hold the supervisor's lock; gives False where another process holds it. The kernel frees it."""
+        with open(self.path / "supervisor.lock", "a", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def is_supervised(self) -> bool:
+        """Whether a supervisor of this run lives on this machine."""
+        with self.supervisor_lock() as free:
+            return not free
+
+
+def runs_root() -> Path:
+    """Where runs are kept: `runs` here, or $LAUNCHER_RUNS."""
+    return Path(os.environ.get("LAUNCHER_RUNS", "runs")).absolute()
+
+
+def all_runs() -> list[RunDir]:
+    """Runs of this directory, oldest first."""
+    found = [RunDir(path.parent) for path in runs_root().glob("*/run.json")]
+    return sorted(found, key=lambda run: run.about.stat().st_mtime_ns)
+
+
+def find_run(prefix: str | None) -> RunDir:
+    """The run whose id starts with `prefix`, or the last one. Raises UsageError for none or several."""
+    runs = all_runs()
+    if not runs:
+        raise UsageError(f"no runs in {runs_root()}", hint="start one: launcher run JOB")
+    if prefix is None:
+        return runs[-1]
+    matching = [run for run in runs if run.run_id.startswith(prefix)]
+    exact = [run for run in matching if run.run_id == prefix]
+    if len(exact or matching) != 1:
+        names = ", ".join(run.run_id for run in matching[-5:])
+        message = f"several runs start with {prefix!r}: {names}" if matching else f"no run {prefix!r} here"
+        raise UsageError(message, hint="launcher list shows all runs")
+    return (exact or matching)[0]

@@ -1,0 +1,73 @@
+"""The process that supervises a run: `python -m launcher.run.supervisor RUNDIR`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from launcher import remote
+from launcher.errors import ExitCode, LauncherError
+from launcher.files import write_json
+from launcher.run.conductor import conduct
+from launcher.run.course import Course
+from launcher.run.events import EventLog
+from launcher.run.ground import prepare
+from launcher.run.result import Result, read_metrics
+from launcher.run.rundir import RunDir
+from launcher.spec.spec import Spec
+
+
+def supervise(directory: RunDir) -> ExitCode:
+    """Take a run from where it is to its end. Does nothing where another supervisor lives here."""
+    with directory.supervisor_lock() as ours:
+        if not ours:
+            return ExitCode.USAGE
+        course = Course(EventLog(directory.events))
+        try:
+            code, outcome = _supervise(directory, course)
+        except LauncherError as error:
+            course.events.write("error", message=str(error), hint=error.hint)
+            code, outcome = error.exit_code, str(error)
+        except BaseException as error:
+            course.events.write("error", message=f"the supervisor broke: {error!r}", hint="see supervisor.log")
+            course.events.write("end", exit_code=int(ExitCode.LOST_CONTACT), outcome="unknown")
+            raise
+        if code is not ExitCode.LOST_CONTACT:
+            _write_result(directory, course, code, outcome)
+        course.events.write("end", exit_code=int(code), outcome=outcome)
+        return code
+
+
+def _supervise(directory: RunDir, course: Course) -> tuple[ExitCode, str]:
+    remote.load_all()
+    spec = Spec.from_json(directory.spec.read_text("utf-8"))
+    ground = prepare(directory, spec, course)
+    course.events.write("supervisor", owner=ground.owner, epoch=ground.epoch)
+    ending = conduct(ground)
+    if ending.code is ExitCode.OK and not course.collected:
+        return ExitCode.CHECK_FAILED, "all ranks ended with 0, but not everything was collected"
+    return ending.code, ending.words
+
+
+def _write_result(directory: RunDir, course: Course, code: ExitCode, outcome: str) -> None:
+    spec = Spec.from_json(directory.spec.read_text("utf-8"))
+    result = Result(
+        run=directory.run_id,
+        job=spec.job.name,
+        exit_code=int(code),
+        outcome=outcome,
+        attempts=tuple(course.attempts),
+        seconds=course.seconds,
+        metrics=read_metrics(directory.path / "LOG0" / "metrics.jsonl"),
+        collected=course.collected,
+    )
+    write_json(directory.result, result.to_json())
+
+
+def main() -> int:
+    """Exit code of the run."""
+    return int(supervise(RunDir(Path(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

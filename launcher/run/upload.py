@@ -1,0 +1,61 @@
+"""Inputs, plan, scripts and code to the hosts, so that any of them can be taken over from elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from launcher.errors import UsageError
+from launcher.files import write_atomically
+from launcher.hosts import Host
+from launcher.plan import store
+from launcher.plan.layout import PLAN
+from launcher.plan.model import HostPlan, Plan
+from launcher.remote import script
+from launcher.run.ground import Ground
+from launcher.run.snapshot import Snapshot, as_tar
+from launcher.runtime.fence import checked
+
+_CODE_TIMEOUT = 600.0
+
+
+def keep_plan(ground: Ground, plan: Plan) -> None:
+    """Write the attempt's plan and its artefacts into the run directory here."""
+    directory = ground.directory.attempt(plan.binding.attempt)
+    texts = dict(text for part in plan.hosts for text in part.files)
+    for name, text in texts.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(directory / name, text)
+    write_atomically(directory / PLAN, store.to_json(plan))
+
+
+def upload_inputs(ground: Ground, host: Host) -> None:
+    """The spec: with it, another machine can take the run over."""
+    host.put({f"{ground.part(host).run_dir}/inputs/spec.json": ground.spec.to_json().encode("utf-8")})
+
+
+def upload(ground: Ground, host: Host, plan: Plan, code: Snapshot | None) -> None:
+    """Everything that an attempt needs on a host. Raises UsageError for a secret without a value."""
+    part = plan.host(host.label)
+    checked(host, script("make_run"), part.run_dir, str(ground.epoch), part.attempt_dir)
+    files = {f"{part.attempt_dir}/{name}": text.encode("utf-8") for name, text in part.files}
+    files[f"{part.attempt_dir}/{PLAN}"] = store.to_json(plan)
+    host.put(files)
+    if code is not None and part.code_dir is not None:
+        checked(host, script("unpack"), part.code_dir, stdin=as_tar(code), timeout=_CODE_TIMEOUT)
+    _upload_secrets(host, part, plan, os.environ)
+
+
+def _upload_secrets(host: Host, part: HostPlan, plan: Plan, environ: Mapping[str, str]) -> None:
+    if part.secrets_file is None:
+        return
+    lacking = [name for name in plan.secrets if name not in environ]
+    if lacking:
+        raise UsageError(f"secrets are not set here: {', '.join(lacking)}")
+    from launcher.plan.scripts import quote
+
+    text = "".join(f"{name}={quote(environ[name])}\n" for name in plan.secrets)
+    checked(host, script("make_private"), part.secrets_file.rpartition("/")[0])
+    host.put({part.secrets_file: text.encode("utf-8")}, mode=0o600)
+
+

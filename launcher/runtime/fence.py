@@ -1,0 +1,35 @@
+"""Changes on hosts are fenced: whoever has lost the lease of a run changes nothing any more."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from launcher.errors import LauncherError, LostContact
+from launcher.hosts import Completed, Host
+
+FENCED = 75
+
+
+class Fenced(LostContact):
+    """Another launcher has taken this run over."""
+
+
+class RemoteError(LauncherError):
+    """A script of the launcher failed on a host."""
+
+
+def checked(
+    host: Host,
+    text: str,
+    *words: str,
+    stdin: bytes | BinaryIO = b"",
+    out: BinaryIO | None = None,
+    timeout: float = 30.0,
+) -> Completed:
+    """Run a script that must succeed. Raises Fenced, RemoteError with the host's own words, HostError."""
+    done = host.run(text, *words, stdin=stdin, out=out, timeout=timeout)
+    if done.code == FENCED:
+        raise Fenced(f"host {host.label}: {done.err.strip()}")
+    if done.code:
+        raise RemoteError(f"host {host.label}: {done.err.strip() or f'exit code {done.code}'}")
+    return done

@@ -1,0 +1,39 @@
+"""Ranks as process groups of a host."""
+
+from __future__ import annotations
+
+from launcher.errors import StartFailed
+from launcher.hosts import Host, Stream
+from launcher.plan.layout import host_script
+from launcher.plan.model import HostPlan, Plan
+from launcher.remote import script
+from launcher.runtime.fence import checked
+
+_LOOK = "0.2"
+_STOP_TIMEOUT = 60.0
+
+
+class ProcessRuntime:
+    """Starts a host's ranks by its host script, and knows them by LAUNCHER_RUN in their environment."""
+
+    def create(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
+        checked(host, script("make_run"), part.run_dir, str(epoch), *part.directories)
+
+    def start(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
+        done = host.run(
+            script("start"),
+            part.run_dir,
+            str(epoch),
+            f"{part.attempt_dir}/{host_script(part.label)}",
+            timeout=plan.policy.start_timeout,
+        )
+        if done.code:
+            raise StartFailed(f"host {host.label}: {done.err.strip() or f'exit code {done.code}'}")
+
+    def watch(self, host: Host, plan: Plan, part: HostPlan) -> Stream:
+        return host.stream(script("watch"), f"{part.attempt_dir}/state", _LOOK, *part.members)
+
+    def stop(self, host: Host, plan: Plan, part: HostPlan, epoch: int, *, kill: bool) -> None:
+        words = (f"{part.attempt_dir}/state", plan.binding.run_id, plan.binding.attempt)
+        signal = "KILL" if kill else "TERM"
+        checked(host, script("stop"), part.run_dir, str(epoch), *words, signal, timeout=_STOP_TIMEOUT)
