@@ -182,6 +182,7 @@ RANK_CASES = [
         {f"server_list[0].device[{d}].rank_id": str(d + 1) for d in range(8)},
         "server_list[0].device[0].rank_id",
     ),
+    Case("rank-id-contiguous", "one_server", {f"{D07}.rank_id": "4294967295"}, f"{D07}.rank_id"),
     Case(
         "rank-id-interleaved",
         "two_servers",
@@ -270,7 +271,15 @@ SUPER_POD_CASES = [
             {f"{D10}.super_device_id": str(value)},
             f"{D10}.super_device_id",
         )
-        for value in (8 << 22 | 1, 8 << 22 | 1 << 18, 8 << 22 | 2 << 16 | 2, 8 << 22 | 8 << 18 | 16)
+        for value in (
+            8 << 22 | 1,
+            8 << 22 | 1 << 18,
+            8 << 22 | 2 << 16 | 2,
+            8 << 22 | 2 << 16,
+            8 << 22 | 8 << 18 | 16,
+            8 << 22 | 8 << 18,
+            0xFFFFFFFF,
+        )
     ),
     Case(
         "super-device-id-layout",
