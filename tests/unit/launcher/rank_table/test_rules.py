@@ -182,6 +182,12 @@ RANK_CASES = [
         {f"server_list[0].device[{d}].rank_id": str(d + 1) for d in range(8)},
         "server_list[0].device[0].rank_id",
     ),
+    Case(
+        "rank-id-duplicate",
+        "two_servers",
+        {f"server_list[1].device[{d}].rank_id": str(7 + d) for d in range(8)},
+        f"{D10}.rank_id",
+    ),
     Case("rank-id-contiguous", "one_server", {f"{D07}.rank_id": "4294967295"}, f"{D07}.rank_id"),
     Case(
         "rank-id-interleaved",
@@ -278,7 +284,6 @@ SUPER_POD_CASES = [
             8 << 22 | 2 << 16,
             8 << 22 | 8 << 18 | 16,
             8 << 22 | 8 << 18,
-            0xFFFFFFFF,
         )
     ),
     Case(
