@@ -47,7 +47,9 @@ def _parse(text: str, problems: list[Problem]) -> Override | None:
 def _value(text: str, place: Place, problems: list[Problem]) -> Node | None:
     if not text.startswith(("[", "{", '"', "'")):
         return Node(None if text in NULL else Plain(text), place, place)
-    node = parse(text, place.source, problems)
+    found: list[Problem] = []
+    node = parse(text, place.source, found)
+    problems += [place.problem(each.message) for each in found]
     return _all_at(node, place) if node else None
 
 

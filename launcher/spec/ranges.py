@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import product
 
 from launcher.errors import Problem
-from launcher.spec.tree import Node, with_entries
+from launcher.spec.tree import Node, with_entries, without
 from launcher.spec.wording import quoted
 
 MOST_HOSTS = 4096
@@ -39,13 +39,12 @@ def _expand_host(host: Node, problems: list[Problem]) -> list[Node]:
                 patterns[field] = [replace(node, value=text) for text in expand_pattern(node.value)]
             except ValueError as error:
                 problems.append(node.place.problem(f"{error}: {quoted(node.written or node.value)}"))
-                return [host]
+                host = host if field == "address" else without(host, field)
     counts = {field: len(nodes) for field, nodes in patterns.items()}
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{field} for {count}" for field, count in counts.items())
         problems.append(host.start.problem(f"patterns for unequal numbers of hosts: {said}"))
-        return [host]
-    rows = zip(*patterns.values(), strict=True)
+    rows = zip(*patterns.values(), strict=False)
     return [with_entries(host, dict(zip(patterns, row, strict=True))) for row in rows] if patterns else [host]
 
 

@@ -57,26 +57,34 @@ def joint_problems(cluster: Cluster, cluster_tree: Node, job: Job, job_tree: Nod
 
 
 def _clashing_hosts(cluster: Cluster, tree: Node) -> Iterator[Problem]:
-    seen: dict[tuple[str, object], Path] = {}
+    seen: dict[tuple[str, object], int] = {}
     for index, host in enumerate(cluster.hosts):
         for field, value in _identities(host):
-            path: Path = ("hosts", index, field)
-            first = seen.setdefault((field, value), path)
-            if first != path:
-                place = tree.nearest(first).place
-                also = f"{place.source.name}:{place.line}" if place.line else place.source.name
-                written = getattr(host, field) or host.label
-                yield tree.problem(path, f"{field} {quoted(written)} is given to two hosts: also at {also}")
+            first = seen.setdefault((field, value), index)
+            if first != index and not (field == "name" and _told_by_address(cluster.hosts[first], host)):
+                written = tree.nearest(("hosts", first, field)).place
+                at = f"{written.source.name}:{written.line}" if written.line else written.source.name
+                path = ("hosts", index, field if getattr(host, field) else "address")
+                shown = quoted(getattr(host, field) or host.label)
+                yield tree.problem(path, f"{field} {shown} is given to two hosts: also at {at}")
 
 
 def _identities(host: Host) -> Iterator[tuple[str, object]]:
-    """What no two hosts may share; one address serves several hosts behind different ports."""
-    port = None if host.is_this_machine or host.ssh is None else host.ssh.port
-    yield "address", (host.address, port)
-    if host.name is not None or port is not None:
-        yield "name", host.label
+    """What no two hosts may share."""
+    yield "address", (host.address, _port(host))
+    yield "name", host.label
     if host.host_ip is not None:
         yield "host_ip", host.host_ip
+
+
+def _port(host: Host) -> int | None:
+    """One address serves several hosts behind different ports, but there is one machine that is this one."""
+    return None if host.is_this_machine or host.ssh is None else host.ssh.port
+
+
+def _told_by_address(first: Host, second: Host) -> bool:
+    unnamed = first.name is None and second.name is None
+    return unnamed and _port(first) == _port(second)
 
 
 def _shared_device_problems(cluster: Cluster) -> Iterator[tuple[Path, str]]:

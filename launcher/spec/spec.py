@@ -30,7 +30,7 @@ class Spec:
     job_file: str
     """Absolute path."""
     templates: Mapping[str, str]
-    """Text of the script template and of every template that it needs, by name."""
+    """Text of the script template, of every template that it needs, and of the launcher's own, by name."""
     _trees: Mapping[str, Node] = field(default_factory=dict, repr=False, compare=False)
 
     def problem(self, which: Literal["cluster", "job"], path: Path, message: str) -> Problem:

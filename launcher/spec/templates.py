@@ -24,7 +24,7 @@ def launcher_templates() -> str:
 
 
 def own_templates() -> Mapping[str, str]:
-    """What every job needs besides its own script: the scripts of hosts, and the rank script of a `command`."""
+    """What every job needs besides its script: the scripts of hosts, the rank script of a `command`."""
     directory = FilePath(launcher_templates())
     return {name: (directory / name).read_text("utf-8") for name in _OWN}
 

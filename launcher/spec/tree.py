@@ -43,10 +43,8 @@ class Node:
 
     @property
     def start(self) -> Place:
-        """Where a reader looks for it: a mapping or list begins at its key."""
-        if self.key is not None and isinstance(self.value, (list, dict)):
-            return self.key
-        return self.place
+        """Where a reader looks for it: a mapping, a list and nothing at all begin at their key."""
+        return self.place if self.key is None or isinstance(self.value, str) else self.key
 
     def child(self, part: str | int) -> Node | None:
         """The entry of a mapping or list; None where there is none."""

@@ -25,8 +25,8 @@ _EXPECTED = {
     "model_type": "expected a mapping",
     "dict_type": "expected a mapping",
     "tuple_type": "expected a list",
-    "greater_than_equal": "expected at least {ge}",
-    "less_than_equal": "expected at most {le}",
+    "greater_than_equal": "expected at least {ge:g}",
+    "less_than_equal": "expected at most {le:g}",
     "enum": "expected {expected}",
     "literal_error": "expected {expected}",
 }
@@ -54,8 +54,13 @@ def _problems(model: type[Model], tree: Node, failure: ValidationError) -> Itera
     for error in errors:
         if error["type"] == "missing" and error["loc"] not in suggested:
             yield tree.problem(error["loc"], f'missing key "{error["loc"][-1]}"')
-        elif error["type"] not in ("missing", "extra_forbidden"):
+        elif error["type"] not in ("missing", "extra_forbidden") and not _is_echo(tree, error):
             yield _wrong_value(tree, error)
+
+
+def _is_echo(tree: Node, error: Mapping[str, Any]) -> bool:
+    """pydantic calls a list too short when its entries are wrong, which it reports anyway."""
+    return error["type"] == "too_short" and bool(tree.nearest(error["loc"]).value)
 
 
 def _wrong_value(tree: Node, error: Mapping[str, Any]) -> Problem:
@@ -63,8 +68,8 @@ def _wrong_value(tree: Node, error: Mapping[str, Any]) -> Problem:
     if loc and loc[-1] == "[key]":
         return _at_key(tree, loc[:-1], f"{_expectation(error)}, got the key {quoted(str(loc[-2]))}")
     node = tree.nearest(loc)
-    if error["type"] == "value_error" and isinstance(node.value, dict):
-        return node.start.problem(_expectation(error))  # a rule between keys
+    if not loc:  # a rule between keys of the file
+        return node.start.problem(_expectation(error))
     return node.start.problem(f"{_expectation(error)}, got {_described(node, error['type'])}")
 
 
@@ -82,7 +87,7 @@ def _expectation(error: Mapping[str, Any]) -> str:
 def _described(node: Node, kind: str) -> str:
     """The value, but never that of a variable: it may be a secret."""
     if node.value is None:
-        return "nothing"
+        return 'nothing: write "" for empty text' if kind == "string_type" else "nothing"
     if isinstance(node.value, dict):
         return "a mapping"
     if isinstance(node.value, list):
