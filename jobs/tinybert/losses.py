@@ -23,6 +23,7 @@ class GeneralDistillLoss(nn.Cell):
     """
 
     metrics = ("att_loss", "rep_loss")
+    saved_prefix = "bert."
 
     def __init__(
         self, teacher: BertModel, student: BertModel, teacher_config: ModelConfig, student_config: ModelConfig
@@ -30,13 +31,13 @@ class GeneralDistillLoss(nn.Cell):
         super().__init__()
         check_distillation(teacher_config, student_config)
         self.teacher = freeze(teacher)
-        self.student = student
+        self.network = student
         self.fit_dense = nn.Dense(student_config.hidden_size, teacher_config.hidden_size, dtype=ms.float32)
         self.stride = teacher_config.num_hidden_layers // student_config.num_hidden_layers
 
     def construct(self, input_ids, segment_ids, input_mask):
         teacher_hidden, teacher_scores = self.teacher(input_ids, segment_ids, input_mask)
-        student_hidden, student_scores = self.student(input_ids, segment_ids, input_mask)
+        student_hidden, student_scores = self.network(input_ids, segment_ids, input_mask)
         fitted = ()
         for hidden in student_hidden:
             fitted += (self.fit_dense(hidden),)
@@ -92,6 +93,7 @@ class PreTrainLoss(nn.Cell):
     """
 
     metrics = ("mlm_accuracy",)
+    saved_prefix = ""
 
     def __init__(self, network: BertForPreTraining, ranks: int):
         super().__init__()

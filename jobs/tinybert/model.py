@@ -189,7 +189,7 @@ def additive_mask(input_mask):
 
 
 def gelu(x):
-    """Gaussian error linear unit, Google's tanh form; products and tanh are fast on CPU and export to ONNX."""
+    """Gaussian error linear unit in Google's tanh form: fast on CPU, and ONNX can hold it."""
     return 0.5 * x * (1.0 + ops.tanh(x * (0.7978845608028654 + 0.035677408136300125 * x * x)))
 
 
