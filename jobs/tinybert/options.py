@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 _SHORTEST_SEQUENCE = 5  # [CLS] a [SEP] b [SEP]
+_SMALLEST_VOCABULARY = 100
 
 
 def positive_int(text: str) -> int:
@@ -15,6 +16,11 @@ def positive_int(text: str) -> int:
 def sequence_length(text: str) -> int:
     """A number of tokens that holds a pair of non-empty texts with their special tokens."""
     return _int_from(text, _SHORTEST_SEQUENCE)
+
+
+def vocabulary_size(text: str) -> int:
+    """A number of tokens that leaves room for the letters of an alphabet."""
+    return _int_from(text, _SMALLEST_VOCABULARY)
 
 
 def probability(text: str) -> float:

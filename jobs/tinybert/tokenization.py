@@ -65,6 +65,11 @@ def load_vocabulary(path: Path) -> Vocabulary:
     return Vocabulary(ids=ids, size=len(tokens))
 
 
+def words_of(text: str) -> list[str]:
+    """Cut text at what Google treats as spaces; tokens never reach across."""
+    return _WORDS.findall(text)
+
+
 class Tokenizer:
     """Cuts text into WordPiece ids. Each distinct word is worked out once."""
 
@@ -78,7 +83,7 @@ class Tokenizer:
         """The ids of the pieces of `text`; empty where nothing but spaces and control characters is in it."""
         pieces: list[int] = []
         cache = self._cache
-        for word in _WORDS.findall(text):
+        for word in words_of(text):
             known = cache.get(word)
             pieces += self._pieces_of(word) if known is None else known
         return pieces
@@ -112,7 +117,7 @@ class Tokenizer:
 
 def basic_tokens(text: str, lower_case: bool) -> Iterator[str]:
     """Cut text at spaces, punctuation and CJK characters; lower-cased and without accents on request."""
-    for word in _WORDS.findall(_separate_cjk(_without_controls(text))):
+    for word in words_of(_separate_cjk(_without_controls(text))):
         folded = _without_accents(word.lower()) if lower_case else word
         yield from _cut_at_punctuation(folded)
 

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import bz2
+import os
+import time
+from pathlib import Path
+
+import pytest
+from tinybert.stage import StageError
+from tinybert.wikipedia import dump_documents, scan_dump
+
+HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="en">
+  <siteinfo>
+    <base>https://en.wikipedia.org/wiki/Main_Page</base>
+    <namespaces>
+      <namespace key="0" case="first-letter" />
+      <namespace key="10" case="first-letter">Template</namespace>
+    </namespaces>
+  </siteinfo>
+"""
+PAGE = """  <page>
+    <title>{title}</title>
+    <ns>{ns}</ns>
+    <id>{id}</id>
+{redirect}    <revision>
+      <id>{id}</id>
+      <text bytes="1" xml:space="preserve">{text}</text>
+    </revision>
+  </page>
+"""
+TAIL = "</mediawiki>\n"
+
+
+def page(number, title=None, ns=0, redirect="", text=None):
+    text = text or f"'''Page''' {number} is [[here]]. It ends é now.\n\nIts second paragraph &amp;amp; so on."
+    return PAGE.format(id=number, title=title or f"Page {number}", ns=ns, redirect=redirect, text=text)
+
+
+PAGES = [
+    page(1),
+    page(2, "Talk:Page 1", ns=1),
+    page(3, "Old &amp; gone", redirect='    <redirect title="Page 1" />\n'),
+    page(4, "Template engine"),  # wikiextractor 3.1.0 leaves it out for how its title begins
+    page(5, "Empty", text="&lt;!-- nothing --&gt;"),
+    page(6),
+]
+DUMP = HEAD + "".join(PAGES) + TAIL
+SENTENCES = ["Page {} is here.", "It ends é now.", "Its second paragraph & so on."]
+CUT = HEAD + "".join(PAGES[:5]) + PAGES[5][:150] + "é"
+
+
+def documents_for(*numbers):
+    return [[sentence.format(number) for sentence in SENTENCES] for number in numbers]
+
+
+@pytest.fixture
+def dump(tmp_path):
+    def write(content=DUMP, name="dump.xml"):
+        path = tmp_path / name
+        data = content if isinstance(content, bytes) else content.encode()
+        path.write_bytes(bz2.compress(data) if name.endswith(".bz2") else data)
+        return path
+
+    return write
+
+
+def extract(path, allow_truncated=False):
+    return list(dump_documents(path, allow_truncated, path.with_name("scratch.xml")))
+
+
+@pytest.mark.parametrize("name", ["dump.xml", "dump.xml.bz2", "-o name; with $(odd) signs.bz2"])
+def test_articles_become_sentences(dump, name):
+    assert extract(dump(name=name)) == documents_for(1, 6)
+
+
+def test_scan(dump):
+    contents = scan_dump(dump())
+    assert (contents.language, contents.pages, contents.articles) == ("en", 6, 3)
+    assert contents.damage is None
+
+
+def test_language_and_xml_declaration(dump):
+    content = '<?xml version="1.0"?>\n' + DUMP.replace('xml:lang="en"', 'xml:lang="zh-yue"')
+    assert scan_dump(dump(content)).language == "zh-yue"
+
+
+def test_cut_dump_names_the_last_whole_page(dump, tmp_path):
+    path = dump(CUT)
+    with pytest.raises(StageError, match=r"is cut .*</mediawiki> is missing.* last whole page is 'Empty'"):
+        extract(path)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("end", [-1, -2])
+def test_cut_dump_gives_its_whole_pages_on_request(dump, tmp_path, capsys, end):
+    path = dump(CUT.encode()[:end])  # within the é or before it
+    assert extract(path, allow_truncated=True) == documents_for(1)
+    assert "warning:" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_bz2_that_ends_early(dump):
+    noise = "".join(f"{number * 7919 % 10007} " for number in range(300_000))  # several blocks
+    path = dump(HEAD + "".join(PAGES[:3]) + page(7, text=noise) + PAGES[5] + TAIL, "dump.xml.bz2")
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(StageError, match=r"Compressed file ended .*last whole page is 'Old & gone'"):
+        extract(path)
+    assert extract(path, allow_truncated=True) == documents_for(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("d.xml", "Some text.\n", "no Wikipedia dump"),
+        ("d.xml", HEAD + TAIL, r"no whole page \(it ends properly\)"),
+        ("d.xml", HEAD, r"no whole page \(the closing </mediawiki> is missing\)"),
+        ("d.xml", DUMP.encode().replace(b"\xc3\xa9", b"\xe9", 1), r"d\.xml:15: not UTF-8 .* page 'Page 1'"),
+    ],
+)
+def test_no_dump(dump, name, content, message):
+    with pytest.raises(StageError, match=message):
+        extract(dump(content, name))
+
+
+def test_bz2_that_is_none(tmp_path):
+    (tmp_path / "d.bz2").write_bytes(b"Some text")
+    with pytest.raises(StageError, match=r"no whole page \(Invalid data stream\)"):
+        extract(tmp_path / "d.bz2")
+
+
+def test_article_that_wikiextractor_loses_is_an_error(dump):
+    repeated = HEAD + page(1) + page(1) + TAIL  # it drops a page with the id of the one before
+    with pytest.raises(StageError, match=r"gave 1 articles, but .* holds 2"):
+        extract(dump(repeated))
+
+
+def test_other_version_of_wikiextractor_is_refused(dump, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "3.0.6")
+    with pytest.raises(StageError, match=r"needs wikiextractor 3\.1\.0, which is 3\.0\.6: .* pip install"):
+        extract(dump())
+
+
+def running(marker):
+    commands = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
+    return any(str(marker).encode() in command for command in commands)
+
+
+def test_reader_that_stops_early_leaves_no_process(dump):
+    path = dump(HEAD + "".join(page(number) for number in range(2, 600)) + TAIL)
+    documents = dump_documents(path, False, path.with_name("scratch.xml"))
+    assert next(documents) == documents_for(2)[0]
+    assert running(path)
+    documents.close()
+    deadline = time.monotonic() + 20
+    while running(path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not running(path)
