@@ -79,6 +79,10 @@ def test_one_fault_one_line(files, line: str, message: str | None) -> None:
             "schema: 2\nname: gd\nranks: 1\ncommand: [a]\n",
             '1:9: schema 2 is newer than what this launcher reads, 1: update the launcher, got "2"',
         ),
+        (
+            "schema_version: 1\nname: gd\nranks: 1\ncommand: [a]\n",
+            '1:1: unknown key "schema_version"; did you mean "schema"?',
+        ),
         ("schema: x\nname: gd\nranks: 1\ncommand: [a]\n", '1:9: expected 1, got "x"'),
         (
             "schema: 1\nname: gd\nranks: 1\nscript: {template: rank.sh.j2, parameters: {x: no}}\n",
