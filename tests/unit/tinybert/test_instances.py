@@ -29,8 +29,8 @@ def make(documents, vocabulary=VOCABULARY, seed=1, **changes):
 
 def original(instance):
     tokens = instance.token_ids.tolist()
-    for position, token in zip(instance.masked_positions, instance.masked_ids, strict=True):
-        tokens[position] = token
+    for index, position in enumerate(instance.masked_positions):
+        tokens[position] = instance.masked_ids[index]
     return tokens
 
 
