@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from launcher.check import check_hosts
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
 from launcher.files import write_atomically, write_json
 from launcher.hosts import Host
@@ -13,7 +14,6 @@ from launcher.remote import script
 from launcher.run import lease, locks, snapshot, upload
 from launcher.run.attempt import Ending, start_gang, watch_gang
 from launcher.run.bind import bind
-from launcher.run.check import check_hosts
 from launcher.run.collect import collect, collect_checkpoints
 from launcher.run.fleet import on_all
 from launcher.run.ground import Ground
@@ -31,7 +31,8 @@ def conduct(ground: Ground) -> Ending:
     begun = ground.directory.attempts()
     if not begun:
         with ground.course.phase("check"):
-            check_hosts(ground.spec, ground.draft, ground.hosts)
+            for finding in check_hosts(ground.spec, ground.draft, ground.hosts):
+                ground.course.events.write("warning", message=str(finding), hint=finding.remedy)
     with ground.course.phase("lock"):
         on_all(ground.hosts.values(), lambda host: _take_lease(ground, host))
     with Heartbeat(ground) as heartbeat:

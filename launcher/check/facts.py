@@ -1,0 +1,65 @@
+"""What a host says of itself. Pure: lines of the check script in, facts out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from launcher.run.locks import Holder
+
+
+@dataclass(frozen=True, slots=True)
+class Python:
+    """An interpreter that ranks would use."""
+
+    executable: str
+    environment: Mapping[str, str]
+    """What environment markers (PEP 508) are evaluated with."""
+    versions: Mapping[str, str | None]
+    """By distribution; None where it is not installed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One host. Sizes in bytes; `…_refusal`, `no_python`, `no_port` are its words, empty if all is well."""
+
+    work_dir: str
+    work_dir_refusal: str
+    file_system: str
+    disk: int
+    cores: int
+    memory: int
+    """The least of what the machine and the cgroups of this process still give."""
+    setsid: str
+    shm_refusal: str
+    sources: tuple[str, ...]
+    """Of each volume: missing, unmakeable, unreadable, read-only or writable."""
+    python: Python | None
+    no_python: str
+    no_port: str = ""
+    holders: tuple[Holder, ...] = ()
+
+
+def parse_facts(text: str) -> Facts:
+    """The output of check.sh. Raises KeyError, ValueError for what it never writes."""
+    lines = [line.split(" ", 1) for line in text.splitlines()]
+    one = {name: words.strip() for name, words in lines}
+    return Facts(
+        work_dir=one["work_dir"],
+        work_dir_refusal=one["refusal"],
+        file_system=one["file_system"],
+        disk=int(one["disk"]),
+        cores=int(one["cores"]),
+        memory=min(int(words) for name, words in lines if name == "memory"),
+        setsid=one["setsid"],
+        shm_refusal=one.get("shm", ""),
+        sources=tuple(words.strip() for name, words in lines if name == "source"),
+        python=_python(one["python"]) if "python" in one else None,
+        no_python=one.get("no_python", ""),
+    )
+
+
+def _python(text: str) -> Python:
+    told = json.loads(text[text.index('{"executable"') :])  # a site may greet first
+    return Python(told["executable"], told["environment"], told["versions"])

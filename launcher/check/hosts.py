@@ -1,0 +1,77 @@
+"""Hosts asked for facts, all at once, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from launcher.check.facts import Facts, parse_facts
+from launcher.check.model import Finding, Level, in_words
+from launcher.check.needs import HostNeeds, of_job
+from launcher.check.packages import distributions
+from launcher.check.rules import judge
+from launcher.errors import CheckFailed, LauncherError
+from launcher.hosts import Host, HostError
+from launcher.plan.model import Plan
+from launcher.remote import script
+from launcher.run import locks
+from launcher.run.fleet import try_on_all
+from launcher.runtime.fence import checked
+from launcher.spec.spec import Spec
+
+_TIMEOUT = 60.0
+_PORTS = [str(port) for port in range(20000, 32000, 600)]
+
+
+def check_hosts(spec: Spec, draft: Plan, hosts: Mapping[str, Host]) -> list[Finding]:
+    """Check before a run; returns the warnings. Devices that are held are left to the lock phase.
+
+    Raises CheckFailed that lists every error with its remedy, SpecError.
+    """
+    needs = {label: replace(each, locks=()) for label, each in of_job(spec, draft).items()}
+    findings = examine(needs, hosts)
+    errors = [finding for finding in findings if finding.level is Level.ERROR]
+    if errors:
+        raise CheckFailed(in_words(errors))
+    return findings
+
+
+def examine(needs: Mapping[str, HostNeeds], hosts: Mapping[str, Host]) -> list[Finding]:
+    """Everything that hosts lack, in the order of `hosts`; one that does not answer is a finding, too."""
+    outcomes = try_on_all(hosts.values(), lambda host: _examine_host(host, needs[host.label]))
+    return [
+        finding
+        for label, outcome in outcomes.items()
+        for finding in ([_failed(label, outcome)] if isinstance(outcome, LauncherError) else outcome)
+    ]
+
+
+def _examine_host(host: Host, needs: HostNeeds) -> list[Finding]:
+    return judge(host.label, needs, gather(host, needs))
+
+
+def gather(host: Host, needs: HostNeeds) -> Facts:
+    """What a host says of itself. Raises HostError, RemoteError."""
+    paths = [source.path for source in needs.sources]
+    words = [needs.work_dir or "", "yes" if needs.secrets else "no", needs.path, str(len(paths)), *paths]
+    done = checked(host, script("check"), *words, *_python_words(needs), timeout=_TIMEOUT)
+    facts = parse_facts(done.out)
+    if needs.scheduler and (port := host.run(script("free_port"), *_PORTS)).code:
+        facts = replace(facts, no_port=port.err.strip())
+    return replace(facts, holders=tuple(locks.show(host, needs.locks))) if needs.locks else facts
+
+
+def _python_words(needs: HostNeeds) -> list[str]:
+    """The command that asks Python for its packages, with the environment that ranks get."""
+    if not needs.packages:
+        return []
+    variables = [f"{name}={value}" for name, value in needs.env]
+    command = ["/bin/sh", "-c", script("packages"), "launcher", needs.python or ""]
+    return [*variables, *command, *distributions(needs.packages)]
+
+
+def _failed(label: str, error: LauncherError) -> Finding:
+    words = str(error).removeprefix(f"host {label}: ")
+    is_contact = isinstance(error, HostError)
+    remedy = error.hint or ("can you reach it by hand?" if is_contact else "see what the host says")
+    return Finding(label, "contact" if is_contact else "host", Level.ERROR, words, remedy)

@@ -1,0 +1,38 @@
+"""What a check has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+
+class Level(str, Enum):
+    """How bad it is: with an error a run would fail, with a warning it may go badly."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a host lacks. `words` are the host's own where it has said something."""
+
+    host: str
+    rule: str
+    level: Level
+    words: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"host {self.host}: {self.rule}: {self.words}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As `launcher check --json` prints it."""
+        return {**asdict(self), "level": self.level.value}
+
+
+def in_words(findings: Sequence[Finding]) -> str:
+    """All of them, each with its remedy on a line of its own."""
+    return "\n".join(f"{finding}\n  remedy: {finding.remedy}" for finding in findings)

@@ -1,0 +1,125 @@
+"""What a cluster and a job need of each host. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import basename
+
+from launcher.errors import SpecError
+from launcher.plan.model import SCHEDULER, HostPlan, Plan
+from launcher.spec.cluster import Cluster, Host, RuntimeKind
+from launcher.spec.job import Job
+from launcher.spec.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A volume of the job on a host."""
+
+    volume: str
+    path: str
+    writable: bool
+    may_be_made: bool
+    """Whether ranks can make it themselves where it is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostNeeds:
+    """What one host must offer. Sizes in bytes."""
+
+    work_dir: str | None
+    """None: the user's default, which only the host can tell."""
+    processes: bool
+    """Whether ranks are processes there."""
+    path: str
+    """Directories put before their PATH, joined by colons."""
+    locks: tuple[str, ...]
+    ranks: int = 0
+    memory_per_rank: int = 0
+    disk: int = 0
+    scheduler: bool = False
+    secrets: bool = False
+    sources: tuple[Source, ...] = ()
+    packages: tuple[str, ...] = ()
+    """Requirements as in PEP 508."""
+    env: tuple[tuple[str, str], ...] = ()
+    python: str | None = None
+    """The interpreter that the command names; None: `python`, else `python3`."""
+
+
+def of_cluster(cluster: Cluster) -> dict[str, HostNeeds]:
+    """What a cluster needs whatever the job, by host label."""
+    return {host.label: _of_host(cluster, host) for host in cluster.hosts}
+
+
+def of_job(spec: Spec, draft: Plan) -> dict[str, HostNeeds]:
+    """What a job needs of each host that its plan uses, by host label.
+
+    Raises SpecError where `needs.packages` holds what is no requirement.
+    """
+    packages_are_requirements(spec)
+    hosts = {host.label: host for host in spec.cluster.hosts}
+    return {part.label: _with_job(spec, draft, part, hosts[part.label]) for part in draft.hosts}
+
+
+def packages_are_requirements(spec: Spec) -> None:
+    """Raises SpecError naming each of `needs.packages` that PEP 508 does not know."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    problems = []
+    for index, text in enumerate(spec.job.needs.packages):
+        try:
+            Requirement(text)
+        except InvalidRequirement as error:
+            reason = str(error).splitlines()[0]
+            path = ("needs", "packages", index)
+            problems.append(spec.problem("job", path, f"not a Python requirement: {text!r}: {reason}"))
+    if problems:
+        raise SpecError(problems)
+
+
+def _of_host(cluster: Cluster, host: Host) -> HostNeeds:
+    kind = "npu" if cluster.device.is_ascend else "cpu"
+    return HostNeeds(
+        work_dir=host.work_dir or cluster.work_dir,
+        processes=cluster.runtime is RuntimeKind.PROCESS,
+        path=":".join(host.path if host.path is not None else cluster.path),
+        locks=tuple(f"{kind}-{device}" for device in cluster.devices_of(host)),
+    )
+
+
+def _with_job(spec: Spec, draft: Plan, part: HostPlan, host: Host) -> HostNeeds:
+    job = spec.job
+    alone = _of_host(spec.cluster, host)
+    members = draft.members_of(part)
+    return HostNeeds(
+        work_dir=alone.work_dir,
+        processes=alone.processes,
+        path=alone.path,
+        locks=part.locks,
+        ranks=sum(member.rank is not None for member in members),
+        memory_per_rank=job.needs.memory_per_rank,
+        disk=job.needs.disk,
+        scheduler=any(member.key == SCHEDULER for member in members),
+        secrets=bool(job.secrets),
+        sources=tuple(_sources(job, alone.processes)),
+        packages=job.needs.packages if alone.processes else (),
+        env=tuple(sorted(job.env.items())),
+        python=_python_of(job),
+    )
+
+
+def _sources(job: Job, processes: bool) -> Iterator[Source]:
+    for name, volume in job.volumes.items():
+        if (
+            name == "code" or volume.source is None
+        ):  # a snapshot is uploaded; the run has a directory of its own
+            continue
+        read_only = volume.read_only if volume.read_only is not None else name != "output"
+        yield Source(name, volume.source, not read_only, processes and not read_only)
+
+
+def _python_of(job: Job) -> str | None:
+    command = job.command or ("",)
+    return command[0] if basename(command[0]).startswith("python") else None
