@@ -55,10 +55,12 @@ class Progress:
 
 
 def require_one_task() -> None:
-    """Raise StageError where several ranks run a stage that writes one result."""
+    """Raise StageError where several processes run a stage that writes one result."""
     ranks = os.environ.get("RANK_SIZE", "1")
-    if ranks != "1":
-        raise StageError(f"this stage is a single task, but RANK_SIZE is {ranks}: give the job 1 rank")
+    if ranks != "1" or os.environ.get("MS_ROLE") == "MS_SCHED":
+        raise StageError(
+            f"this stage is a single task (RANK_SIZE is {ranks}): give the job 1 rank, launch: none"
+        )
 
 
 def write_error_report(error: BaseException) -> None:

@@ -11,11 +11,10 @@ import html
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -212,20 +211,15 @@ def _extract(dump: Path) -> Iterator[dict[str, str]]:
     """Yield what wikiextractor makes of each article: {"id", "revid", "url", "title", "text"}."""
     command = [sys.executable, "-m", "wikiextractor.WikiExtractor", str(dump.resolve())]
     command += ["--output", "-", "--json", "--quiet", "--processes", str(len(os.sched_getaffinity(0)))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            yield from map(json.loads, process.stdout)
-        except BaseException:  # the reader stopped early, too
-            _kill_with_children(process)
-            raise
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process, _guard(process.pid) as guard:
+        yield from map(json.loads, process.stdout)
+        process.wait()
+        guard.stdin.write(b"ended")
     if process.returncode:
         raise StageError(f"wikiextractor ended with exit code {process.returncode}; its messages are above")
 
 
-def _kill_with_children(process: subprocess.Popen) -> None:
-    """End wikiextractor and its workers: they would wait for one another for ever."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    process.kill()
-    for child in children:
-        with suppress(ProcessLookupError):
-            os.kill(int(child), signal.SIGKILL)
+def _guard(pid: int) -> subprocess.Popen:
+    """End wikiextractor with its reader: its processes would wait for one another for ever."""
+    script = str(Path(__file__).with_name("guard.py"))
+    return subprocess.Popen([sys.executable, "-I", script, str(pid)], stdin=subprocess.PIPE)

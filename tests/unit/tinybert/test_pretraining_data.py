@@ -162,7 +162,8 @@ def test_input_that_cannot_be_used(tmp_path, given, capsys, name, content, messa
     assert not (tmp_path / "out").exists()
 
 
-def test_several_ranks_are_refused(given, capsys, monkeypatch):
-    monkeypatch.setenv("RANK_SIZE", "8")
+@pytest.mark.parametrize(("name", "value"), [("RANK_SIZE", "8"), ("MS_ROLE", "MS_SCHED")])
+def test_several_ranks_and_their_scheduler_are_refused(given, capsys, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
     assert run(*given) == 2
-    assert "single task, but RANK_SIZE is 8" in capsys.readouterr().err
+    assert "a single task" in capsys.readouterr().err

@@ -3,7 +3,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tinybert.stage import StageError
 from tinybert.tfrecord import decode_example, encode_example, read_records, write_record
@@ -21,6 +21,7 @@ def write(path, *records):
     return path
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), VALUES))
 def test_example_survives_a_round_trip(features):
     assert decode_example(encode_example(features)) == features

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import bz2
 import os
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -141,17 +144,47 @@ def test_other_version_of_wikiextractor_is_refused(dump, monkeypatch):
 
 
 def running(marker):
-    commands = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
-    return any(str(marker).encode() in command for command in commands)
+    """Pids of the processes that have `marker` in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if str(marker).encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
 
 
-def test_reader_that_stops_early_leaves_no_process(dump):
-    path = dump(HEAD + "".join(page(number) for number in range(2, 600)) + TAIL)
-    documents = dump_documents(path, False, path.with_name("scratch.xml"))
+def wait_until(condition):
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert condition()
+
+
+@pytest.fixture
+def long_dump(dump):
+    return dump(HEAD + "".join(page(number) for number in range(2, 2000)) + TAIL)
+
+
+def test_reader_that_stops_early_leaves_no_process(long_dump):
+    documents = dump_documents(long_dump, False, long_dump.with_name("scratch.xml"))
     assert next(documents) == documents_for(2)[0]
-    assert running(path)
+    assert len(running(long_dump)) > 1
     documents.close()
-    deadline = time.monotonic() + 20
-    while running(path) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not running(path)
+    wait_until(lambda: not running(long_dump))
+
+
+def test_reader_that_is_killed_leaves_no_process(long_dump):
+    code = f"""
+import sys; sys.path[:0] = {sys.path!r}
+from pathlib import Path
+from tinybert.wikipedia import dump_documents
+documents = dump_documents(Path({str(long_dump)!r}), False, Path("unused"))
+print(next(documents), flush=True)
+input()
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as reader:
+        assert b"Page 2 is here" in reader.stdout.readline()
+        assert len(running(long_dump)) > 2
+        reader.kill()
+    wait_until(lambda: not running(long_dump))

@@ -1,0 +1,25 @@
+"""Ends a process and its children once the process that started this one is gone, were it by kill -9.
+
+python -I guard.py PID      reads stdin: a byte means that PID has ended by itself, end of file that it must end
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+
+def kill_with_children(pid: int) -> None:
+    """Kill a process and its direct children, where they are still there."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+
+
+if __name__ == "__main__" and not sys.stdin.buffer.read(1):
+    kill_with_children(int(sys.argv[1]))
