@@ -34,3 +34,6 @@ labelled() { # run, attempt: pids that carry both in their environment
     done
     return 0
 }
+log_of() { # key: name of a member's log directory
+    [ "$1" = scheduler ] && echo LOG_SCHED || printf 'LOG%s\n' "$1"
+}
