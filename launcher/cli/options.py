@@ -15,15 +15,23 @@ ClusterFile = Annotated[
 ]
 Set = Annotated[
     list[str],
-    typer.Option("--set", metavar="A.B=V", help="Replace a value of the job file, or cluster.a.b=v.", default_factory=list),
+    typer.Option(
+        "--set",
+        metavar="A.B=V",
+        help="Replace a value of the job file, or cluster.a.b=v.",
+        default_factory=list,
+    ),
 ]
 Run = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", help="Run id or a unique prefix; default: the last run.", show_default=False),
+    typer.Argument(
+        metavar="[RUN]", help="Run id or a unique prefix; default: the last run.", show_default=False
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Ranks = Annotated[
-    str | None, typer.Option("--rank", metavar="0,3-5", help="Only these ranks; `scheduler` too.", show_default=False)
+    str | None,
+    typer.Option("--rank", metavar="0,3-5", help="Only these ranks; `scheduler` too.", show_default=False),
 ]
 HostNames = Annotated[
     list[str], typer.Option("--host", metavar="NAME", help="Only these hosts.", default_factory=list)

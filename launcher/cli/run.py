@@ -9,6 +9,7 @@ import typer
 
 from launcher.cli import options
 from launcher.cli.output import print_json, say
+from launcher.errors import ExitCode
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +25,9 @@ def run(
     job: options.JobFile,
     set_: options.Set,
     cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
-    name: Annotated[str | None, typer.Option("-n", "--name", help="Name of the run instead of the job's.")] = None,
+    name: Annotated[
+        str | None, typer.Option("-n", "--name", help="Name of the run instead of the job's.")
+    ] = None,
     detach: Detach = False,
     json: options.Json = False,
 ) -> None:
@@ -49,15 +52,15 @@ def attach(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Even where another supervisor seems to live.")
     ] = False,
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
     detach: Detach = False,
     json: options.Json = False,
 ) -> None:
     """Follow a run; where nobody supervises it, take it over first."""
     from launcher.cli.follow import follow
-    from launcher.run.rundir import find_run
-    from launcher.run.takeover import ensure_supervised
+    from launcher.run.takeover import ensure_supervised, resolve
 
-    directory = find_run(run)
+    directory = resolve(run, cluster)
     ensure_supervised(directory, force=take_over)
     if not detach:
         raise typer.Exit(follow(directory, json=json))
@@ -73,13 +76,14 @@ def wait(run: options.Run = None, json: options.Json = False) -> None:
 
 def cancel(
     run: options.Run = None,
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
     json: options.Json = False,
 ) -> None:
     """End a run on all its hosts: TERM, then KILL after its cancel_grace; logs are collected."""
     from launcher.cli.follow import follow
-    from launcher.run.rundir import find_run
-    from launcher.run.takeover import request_cancel
+    from launcher.run.takeover import request_cancel, resolve
 
-    directory = find_run(run)
+    directory = resolve(run, cluster)
     request_cancel(directory)
-    raise typer.Exit(follow(directory, json=json, quiet=True, cancelling=True))
+    code = follow(directory, json=json, quiet=True)
+    raise typer.Exit(0 if code == ExitCode.CANCELLED else code)

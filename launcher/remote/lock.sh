@@ -23,21 +23,24 @@ take() { # lock
 steal() { # lock: the one whose rename succeeds may take it
     mv "$1" "$1.stale-$run" 2>/dev/null && rm -rf "$1.stale-$run"
 }
-held= taken=
-for name; do
-    lock=$root/$name
-    if take "$lock"; then
-        taken="$taken $name"
-    elif [ "$(cat "$lock/run" 2>/dev/null)" = "$run" ]; then
-        write "$lock/touched" "$(date +%s)"
-    elif is_stale "$lock" && steal "$lock" && take "$lock"; then
-        taken="$taken $name"
+get() { # lock: ours already, free, or left by a run that is no more
+    if [ "$(cat "$1/run" 2>/dev/null)" = "$run" ]; then
+        write "$1/touched" "$(date +%s)"
     else
-        held="$held$name $(cat "$lock/run" 2>/dev/null || echo unknown) $(cat "$lock/since" 2>/dev/null || echo 0) $(cat "$lock/owner" 2>/dev/null || echo unknown)
-"
+        { take "$1" || { is_stale "$1" && steal "$1" && take "$1"; }; } && taken="$taken $1"
     fi
+}
+held= taken=
+for name; do # in one order and none after the first that is held: of two launchers one gets all
+    if [ -n "$held" ]; then
+        [ -d "$root/$name" ] || continue
+    else
+        get "$root/$name" && continue
+    fi
+    held="$held$name $(cat "$root/$name/run" 2>/dev/null || echo unknown) $(cat "$root/$name/since" 2>/dev/null || echo 0) $(cat "$root/$name/owner" 2>/dev/null || echo unknown)
+"
 done
 [ -n "$held" ] || exit 0
-for name in $taken; do rm -rf "${root:?}/$name"; done
+for lock in $taken; do rm -rf "$lock"; done
 printf '%s' "$held"
 exit "$HELD"

@@ -104,7 +104,9 @@ def _decide(plan: Plan, watcher: Watcher, *, cancelled: bool) -> Ending | None:
         return Ending(ExitCode.OK, "all ranks ended with 0", members)
     if cancelled:
         return Ending(ExitCode.CANCELLED, "cancelled", members)
-    return Ending(ExitCode.JOB_FAILED, "was being stopped when its supervisor died", members) if over else None
+    return (
+        Ending(ExitCode.JOB_FAILED, "was being stopped when its supervisor died", members) if over else None
+    )
 
 
 def _cause(ending: Ending, watcher: Watcher) -> MemberStatus | None:

@@ -59,12 +59,13 @@ def _fetch_logs(ground: Ground, host: Host, plan: Plan) -> None:
     _fetch(host, part.attempt_dir, names, target, plan.policy.collect)
 
 
-def _fetch(
-    host: Host, source: str, names: Sequence[str], target: Path, patterns: Sequence[str]
-) -> None:
+def _fetch(host: Host, source: str, names: Sequence[str], target: Path, patterns: Sequence[str]) -> None:
     """Directories below `source`, each replaced as a whole below `target`."""
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target, prefix=".collect-") as scratch, tempfile.TemporaryFile() as tar:
+    with (
+        tempfile.TemporaryDirectory(dir=target, prefix=".collect-") as scratch,
+        tempfile.TemporaryFile() as tar,
+    ):
         checked(host, script("pack"), source, *names, out=tar, timeout=_TIMEOUT)
         if not tar.tell() and not os.fstat(tar.fileno()).st_size:
             return

@@ -49,10 +49,7 @@ def conduct(ground: Ground) -> Ending:
 
 def _go_through(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
     """Attempts, from a first one on, until one succeeds or none is left."""
-    on_all(
-        ground.hosts.values(),
-        lambda host: locks.acquire(host, ground.part(host), ground.epoch, ground.run_id, ground.owner),
-    )
+    _lock_devices(ground)
     code = _snapshot(ground)
     while True:
         plan = _set_up(ground, number, code)
@@ -64,6 +61,16 @@ def _go_through(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
         number += 1
         ground.course.events.write("restart", attempt=number, delay=plan.policy.restart_delay)
         heartbeat.sleep(plan.policy.restart_delay)
+
+
+def _lock_devices(ground: Ground) -> None:
+    """The first host alone before the others: of two launchers at the same hosts one gets all of them."""
+    first, *others = ground.hosts.values()
+    for hosts in ([first], others):
+        on_all(
+            hosts,
+            lambda host: locks.acquire(host, ground.part(host), ground.epoch, ground.run_id, ground.owner),
+        )
 
 
 def _go_on(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Lease:
 
 def this_owner() -> str:
     """A text that names this process for good: user, machine, pid, its start and the machine's boot."""
-    who = f"{os.environ.get('USER') or os.getuid()}@{socket.gethostname()}"
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
     return f"{who} {os.getpid()} {_start_time(os.getpid())} {_BOOT_ID.read_text().strip()}"
 
 

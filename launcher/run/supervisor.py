@@ -29,7 +29,9 @@ def supervise(directory: RunDir) -> ExitCode:
             course.events.write("error", message=str(error), hint=error.hint)
             code, outcome = error.exit_code, str(error)
         except BaseException as error:
-            course.events.write("error", message=f"the supervisor broke: {error!r}", hint="see supervisor.log")
+            course.events.write(
+                "error", message=f"the supervisor broke: {error!r}", hint="see supervisor.log"
+            )
             course.events.write("end", exit_code=int(ExitCode.LOST_CONTACT), outcome="unknown")
             raise
         if code is not ExitCode.LOST_CONTACT:

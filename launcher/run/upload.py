@@ -57,5 +57,3 @@ def _upload_secrets(host: Host, part: HostPlan, plan: Plan, environ: Mapping[str
     text = "".join(f"{name}={quote(environ[name])}\n" for name in plan.secrets)
     checked(host, script("make_private"), part.secrets_file.rpartition("/")[0])
     host.put({part.secrets_file: text.encode("utf-8")}, mode=0o600)
-
-

@@ -1,0 +1,94 @@
+"""`check`: what hosts lack, before anything is started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from launcher.cli import options
+from launcher.cli.output import print_json
+from launcher.errors import ExitCode
+
+if TYPE_CHECKING:
+    from launcher.check import Finding
+
+_STYLES = {"error": "bold red", "warning": "yellow"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(check)
+
+
+def check(
+    set_: options.Set,
+    job: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[JOB]", help="Job file; without one, what any job needs.", show_default=False
+        ),
+    ] = None,
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
+    json: options.Json = False,
+) -> None:
+    """Look at every host for what a job needs. Exit code 3 when something is lacking."""
+    name, hosts, findings = _of_cluster(cluster, set_) if job is None else _of_job(cluster, job, set_)
+    if json:
+        found = [finding.to_json() for finding in findings]
+        print_json({"schema": 1, "checked": name, "hosts": list(hosts), "findings": found})
+    else:
+        _print(name, hosts, findings)
+    if any(finding.level.value == "error" for finding in findings):
+        raise typer.Exit(ExitCode.CHECK_FAILED)
+
+
+Examined = tuple[str, Sequence[str], "list[Finding]"]
+
+
+def _of_cluster(file: Path, overrides: Sequence[str]) -> Examined:
+    from launcher.check import examine_by_address, of_cluster
+    from launcher.spec.load import load_cluster
+
+    cluster = load_cluster(file, overrides=overrides, environ=os.environ)
+    addresses = {host.label: host.address for host in cluster.hosts}
+    return f"cluster {cluster.name}", tuple(addresses), examine_by_address(of_cluster(cluster), addresses)
+
+
+def _of_job(file: Path, job: Path, overrides: Sequence[str]) -> Examined:
+    from launcher.check import examine_by_address, examine_here, of_job
+    from launcher.plan.build import plan
+    from launcher.spec.load import load
+
+    spec = load(file, job, overrides=overrides, environ=os.environ)
+    draft = plan(spec)
+    addresses: Mapping[str, str] = {part.label: part.address for part in draft.hosts}
+    findings = [*examine_here(spec), *examine_by_address(of_job(spec, draft), addresses)]
+    return f"job {spec.job.name} on cluster {spec.cluster.name}", tuple(addresses), findings
+
+
+def _print(name: str, hosts: Sequence[str], findings: Sequence[Finding]) -> None:
+    from launcher.cli.tables import console, data, table
+
+    shown = table("HOST", "CHECK", "LEVEL", "WHAT IS WRONG, AND WHAT TO DO")
+    for finding in findings:
+        level = data(finding.level.value, _STYLES[finding.level.value])
+        words = data(finding.words).append("\n").append_text(data(f"remedy: {finding.remedy}", "dim"))
+        shown.add_row(data(finding.host), data(finding.rule), level, words)
+    if findings:
+        console().print(shown)
+        print()
+    print(f"{name}, {_many(len(hosts), 'host')}: {_verdict(findings)}")
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    errors = sum(finding.level.value == "error" for finding in findings)
+    counts = [(errors, "error"), (len(findings) - errors, "warning")]
+    return ", ".join(_many(count, what) for count, what in counts if count) or "all good"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

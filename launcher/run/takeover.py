@@ -1,0 +1,133 @@
+"""Runs without a supervisor: taken over here, or adopted from the hosts by a launcher that never saw them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+from launcher.errors import LauncherError, UsageError
+from launcher.files import write_atomically, write_json
+from launcher.hosts import Host, connect
+from launcher.plan.build import plan
+from launcher.plan.layout import default_work_dir
+from launcher.plan.model import Binding
+from launcher.remote import script
+from launcher.run import lease
+from launcher.run.fleet import on_all, try_on_all
+from launcher.run.ground import owner_on
+from launcher.run.launch import spawn_supervisor
+from launcher.run.rundir import RunDir, all_runs, find_run, runs_root
+from launcher.runtime.fence import checked
+from launcher.spec.load import load_cluster
+from launcher.spec.spec import Spec
+
+
+def ensure_supervised(directory: RunDir, *, force: bool) -> bool:
+    """Give a run that has not ended a supervisor; True where it needed one.
+
+    Raises UsageError where a supervisor elsewhere renewed its lease lately, unless `force`.
+    """
+    if directory.result.exists() or directory.is_supervised():
+        return False
+    if not force:
+        _refuse_fresh_lease(directory)
+    spawn_supervisor(directory)
+    return True
+
+
+def request_cancel(directory: RunDir) -> None:
+    """Ask the supervisor for the end of the run; where there is none, a new one is started for it."""
+    if directory.result.exists():
+        raise UsageError(f"run {directory.run_id} has ended already")
+    write_atomically(directory.cancel_request, f"{lease.this_owner()}\n")
+    ensure_supervised(directory, force=False)
+
+
+def resolve(prefix: str | None, cluster: Path | None) -> RunDir:
+    """A run of this directory, or one that only the hosts of the cluster know: it gets a directory here.
+
+    Raises UsageError where it is nowhere.
+    """
+    known = [run for run in all_runs() if prefix is not None and run.run_id.startswith(prefix)]
+    if prefix is None or known or cluster is None or not cluster.exists():
+        return find_run(prefix)
+    return adopt(prefix, cluster)
+
+
+def adopt(prefix: str, cluster_file: Path) -> RunDir:
+    """Make a run's directory here from what its hosts hold. Raises UsageError where no host knows the run."""
+    cluster = load_cluster(cluster_file, environ=os.environ)
+    hosts = {host.label: connect(host.label, host.address) for host in cluster.hosts}
+    fallback = {host.label: host.work_dir or cluster.work_dir for host in cluster.hosts}
+    found = try_on_all(hosts.values(), lambda host: _runs_on(host, fallback[host.label], prefix))
+    places = {
+        (name, label, path)
+        for label, runs in found.items()
+        if not isinstance(runs, LauncherError)
+        for name, path in runs
+    }
+    names = sorted({name for name, _, _ in places})
+    if len(names) != 1:
+        message = (
+            f"several runs start with {prefix!r}: {', '.join(names)}"
+            if names
+            else f"no host knows a run {prefix!r}"
+        )
+        raise UsageError(message, hint="launcher list -c CLUSTER shows what the hosts know")
+    label, path = min((label, path) for _, label, path in places)
+    return _copy_state(hosts[label], path, RunDir(runs_root() / names[0]))
+
+
+def _refuse_fresh_lease(directory: RunDir) -> None:
+    spec = Spec.from_json(directory.spec.read_text("utf-8"))
+    offline = plan(spec, Binding(run_id=directory.run_id))
+    hosts = {part.label: connect(part.label, part.address) for part in offline.hosts}
+    owners = on_all(hosts.values(), owner_on)
+    draft = plan(spec, Binding(run_id=directory.run_id, owners=owners))
+    for host in hosts.values():
+        shown = lease.show(host, draft.host(host.label).run_dir)
+        if shown.is_fresh:
+            raise UsageError(
+                f"host {host.label}: {shown.owner.split()[0]} supervises run {directory.run_id}, last seen "
+                f"{shown.age:.0f} s ago",
+                hint="attach there, or take it over: launcher attach RUN --take-over",
+            )
+
+
+def _runs_on(host: Host, work_dir: str | None, prefix: str) -> list[tuple[str, str]]:
+    """Names and directories of a host's runs that start with a prefix."""
+    base = work_dir or default_work_dir(owner_on(host).uid)
+    lines = checked(host, script("runs"), base).out.splitlines()
+    names = [line.split(maxsplit=1)[0] for line in lines]
+    return [(name, f"{base}/runs/{name}") for name in names if name.startswith(prefix)]
+
+
+def _copy_state(host: Host, run_dir: str, directory: RunDir) -> RunDir:
+    """Inputs and plans of a run; run.json, written last, makes the directory a run."""
+    directory.inputs.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile() as tar:
+        checked(host, script("pack_state"), run_dir, out=tar)
+        tar.seek(0)
+        with tarfile.open(fileobj=tar) as archive:
+            archive.extractall(directory.path, filter="data")
+    if not directory.spec.exists():
+        raise UsageError(
+            f"host {host.label}: run {directory.run_id} was never started there",
+            hint="launcher clean -c CLUSTER removes what is left of it",
+        )
+    spec = json.loads(directory.spec.read_text("utf-8"))
+    about = {
+        "schema": 1,
+        "run": directory.run_id,
+        "job": spec["job"]["name"],
+        "cluster": spec["cluster"]["name"],
+        "created": round(time.time(), 3),
+        "adopted_from": host.label,
+        "owner": lease.this_owner(),
+    }
+    write_json(directory.about, about)
+    return directory
