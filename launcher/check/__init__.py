@@ -1,6 +1,16 @@
 """What hosts lack for a job, before anything is started."""
 
-from launcher.check.hosts import check_hosts, examine
+from launcher.check.hosts import check_hosts, examine, examine_by_address, examine_here
 from launcher.check.model import Finding, Level
+from launcher.check.needs import of_cluster, of_job
 
-__all__ = ["Finding", "Level", "check_hosts", "examine"]
+__all__ = [
+    "Finding",
+    "Level",
+    "check_hosts",
+    "examine",
+    "examine_by_address",
+    "examine_here",
+    "of_cluster",
+    "of_job",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from launcher.check.facts import Facts, parse_facts
 from launcher.check.model import Finding, Level, in_words
@@ -11,7 +12,7 @@ from launcher.check.needs import HostNeeds, of_job
 from launcher.check.packages import distributions
 from launcher.check.rules import judge
 from launcher.errors import CheckFailed, LauncherError
-from launcher.hosts import Host, HostError
+from launcher.hosts import Host, HostError, connect
 from launcher.plan.model import Plan
 from launcher.remote import script
 from launcher.run import locks
@@ -29,11 +30,36 @@ def check_hosts(spec: Spec, draft: Plan, hosts: Mapping[str, Host]) -> list[Find
     Raises CheckFailed that lists every error with its remedy, SpecError.
     """
     needs = {label: replace(each, locks=()) for label, each in of_job(spec, draft).items()}
-    findings = examine(needs, hosts)
+    findings = [*examine_here(spec), *examine(needs, hosts)]
     errors = [finding for finding in findings if finding.level is Level.ERROR]
     if errors:
         raise CheckFailed(in_words(errors))
     return findings
+
+
+def examine_here(spec: Spec) -> list[Finding]:
+    """What the launching machine lacks: the code that a snapshot is taken of."""
+    volume = spec.job.volumes.get("code")
+    if volume is None or volume.source is None or Path(volume.source).is_dir():
+        return []
+    words = f"volume code: {volume.source} is not a directory"
+    remedy = "name the directory that holds the job's code: --set volumes.code.source=…"
+    return [Finding("this machine", "volumes", Level.ERROR, words, remedy)]
+
+
+def examine_by_address(needs: Mapping[str, HostNeeds], addresses: Mapping[str, str]) -> list[Finding]:
+    """As `examine`, for hosts that are not connected yet; `addresses` by label."""
+    hosts, findings = {}, []
+    for label, address in addresses.items():
+        try:
+            hosts[label] = connect(label, address)
+        except HostError as error:
+            findings.append(_failed(label, error))
+    try:
+        return findings + examine(needs, hosts)
+    finally:
+        for host in hosts.values():
+            host.close()
 
 
 def examine(needs: Mapping[str, HostNeeds], hosts: Mapping[str, Host]) -> list[Finding]:

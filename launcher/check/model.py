@@ -34,5 +34,6 @@ class Finding:
 
 
 def in_words(findings: Sequence[Finding]) -> str:
-    """All of them, each with its remedy on a line of its own."""
-    return "\n".join(f"{finding}\n  remedy: {finding.remedy}" for finding in findings)
+    """How many, then each with its remedy on a line of its own."""
+    head = "1 check failed" if len(findings) == 1 else f"{len(findings)} checks failed"
+    return "\n".join([head, *(f"{finding}\n  remedy: {finding.remedy}" for finding in findings)])

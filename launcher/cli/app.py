@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import launcher
-from launcher.cli import run
+from launcher.cli import check, run
 
 app = typer.Typer(
     name="launcher",
@@ -35,3 +35,4 @@ def common(
 
 
 run.register(app)
+check.register(app)

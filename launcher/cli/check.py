@@ -28,9 +28,7 @@ def check(
     set_: options.Set,
     job: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[JOB]", help="Job file; without one, what any job needs.", show_default=False
-        ),
+        typer.Argument(metavar="JOB", help="Job file; without one, what any job needs.", show_default=False),
     ] = None,
     cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
     json: options.Json = False,
@@ -71,7 +69,7 @@ def _of_job(file: Path, job: Path, overrides: Sequence[str]) -> Examined:
 
 
 def _print(name: str, hosts: Sequence[str], findings: Sequence[Finding]) -> None:
-    from launcher.cli.tables import console, data, table
+    from launcher.cli.tables import data, print_table, table
 
     shown = table("HOST", "CHECK", "LEVEL", "WHAT IS WRONG, AND WHAT TO DO")
     for finding in findings:
@@ -79,7 +77,7 @@ def _print(name: str, hosts: Sequence[str], findings: Sequence[Finding]) -> None
         words = data(finding.words).append("\n").append_text(data(f"remedy: {finding.remedy}", "dim"))
         shown.add_row(data(finding.host), data(finding.rule), level, words)
     if findings:
-        console().print(shown)
+        print_table(shown)
         print()
     print(f"{name}, {_many(len(hosts), 'host')}: {_verdict(findings)}")
 

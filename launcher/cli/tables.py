@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -17,7 +17,15 @@ def console() -> Console:
     """Standard output; rich keeps NO_COLOR, and colours nothing that is no terminal."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, soft_wrap=False)
+    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
+
+
+def print_table(shown: RenderableType) -> None:
+    """Print without the spaces that fill a table's last column."""
+    screen = console()
+    with screen.capture() as captured:
+        screen.print(shown)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def table(*columns: str) -> Table:
