@@ -8,7 +8,7 @@ for key; do
     directory=$(log_of "$key") start=0
     [ -f "$directory/log.txt" ] || continue
     [ "$since" = - ] || [ ! -f "$directory/log.index" ] ||
-        start=$(awk -v since="$since" 'NF == 2 && $1 <= since { start = $2 } END { printf "%d", start }' "$directory/log.index")
+        start=$(awk -v since="$since" 'NF == 2 && $1 < since { start = $2 } END { printf "%d", start }' "$directory/log.index")
     if [ "$lines" != - ]; then
         size=$(wc -c <"$directory/log.txt") # before tail: if it grows meanwhile, we begin too early, never too late
         from=$((size - $(tail -n "$lines" "$directory/log.txt" | wc -c)))

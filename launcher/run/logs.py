@@ -1,4 +1,4 @@
-"""Logs of many ranks as they are written: one stream a host, by byte offset, resumed when contact was lost."""
+"""Logs of many ranks as they are written: one stream a host, by byte offset, resumed after a lost contact."""
 
 from __future__ import annotations
 
