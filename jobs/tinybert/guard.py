@@ -1,6 +1,7 @@
 """Ends a process and its children once the process that started this one is gone, were it by kill -9.
 
-python -I guard.py PID      reads stdin: a byte means that PID has ended by itself, end of file that it must end
+python -I guard.py PID reads stdin: a byte says that PID has ended by itself, end of file without one that it
+must be ended.
 """
 
 from __future__ import annotations

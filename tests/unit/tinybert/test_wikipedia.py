@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tinybert.stage import StageError
-from tinybert.wikipedia import dump_documents, scan_dump
+from tinybert.wikipedia import dump_documents
 
 HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="en">
   <siteinfo>
@@ -76,17 +76,6 @@ def test_articles_become_sentences(dump, name):
     assert extract(dump(name=name)) == documents_for(1, 6)
 
 
-def test_scan(dump):
-    contents = scan_dump(dump())
-    assert (contents.language, contents.pages, contents.articles) == ("en", 6, 3)
-    assert contents.damage is None
-
-
-def test_language_and_xml_declaration(dump):
-    content = '<?xml version="1.0"?>\n' + DUMP.replace('xml:lang="en"', 'xml:lang="zh-yue"')
-    assert scan_dump(dump(content)).language == "zh-yue"
-
-
 def test_cut_dump_names_the_last_whole_page(dump, tmp_path):
     path = dump(CUT)
     with pytest.raises(StageError, match=r"is cut .*</mediawiki> is missing.* last whole page is 'Empty'"):
@@ -109,26 +98,6 @@ def test_bz2_that_ends_early(dump):
     with pytest.raises(StageError, match=r"Compressed file ended .*last whole page is 'Old & gone'"):
         extract(path)
     assert extract(path, allow_truncated=True) == documents_for(1)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("d.xml", "Some text.\n", "no Wikipedia dump"),
-        ("d.xml", HEAD + TAIL, r"no whole page \(it ends properly\)"),
-        ("d.xml", HEAD, r"no whole page \(the closing </mediawiki> is missing\)"),
-        ("d.xml", DUMP.encode().replace(b"\xc3\xa9", b"\xe9", 1), r"d\.xml:15: not UTF-8 .* page 'Page 1'"),
-    ],
-)
-def test_no_dump(dump, name, content, message):
-    with pytest.raises(StageError, match=message):
-        extract(dump(content, name))
-
-
-def test_bz2_that_is_none(tmp_path):
-    (tmp_path / "d.bz2").write_bytes(b"Some text")
-    with pytest.raises(StageError, match=r"no whole page \(Invalid data stream\)"):
-        extract(tmp_path / "d.bz2")
 
 
 def test_article_that_wikiextractor_loses_is_an_error(dump):

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import bz2
+
+import pytest
+from tinybert.dump import scan_dump
+from tinybert.stage import StageError
+
+HEAD = """<mediawiki version="0.10" xml:lang="de">
+  <siteinfo>
+    <namespaces>
+      <namespace key="0" case="first-letter" />
+      <namespace key="10" case="first-letter">Vorlage &amp; Co</namespace>
+    </namespaces>
+  </siteinfo>
+"""
+PAGE = """  <page>
+    <title>{}</title>
+    <ns>{}</ns>
+{}    <text>é</text>
+  </page>
+"""
+REDIRECT = '    <redirect title="A" />\n'
+PAGES = [PAGE.format("A &amp; B", 0, ""), PAGE.format("A", 0, ""), PAGE.format("Diskussion:A", 1, "")]
+TAIL = "</mediawiki>\n"
+DUMP = HEAD + "".join(PAGES) + TAIL
+
+
+def scan(tmp_path, content, name="dump.xml"):
+    data = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / name).write_bytes(data)
+    return scan_dump(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["dump.xml", "dump.xml.bz2"])
+def test_whole_dump(tmp_path, name):
+    data = DUMP.encode()
+    contents = scan(tmp_path, bz2.compress(data) if name.endswith(".bz2") else data, name)
+    assert (contents.language, contents.pages, contents.articles) == ("de", 3, 2)
+    assert contents.damage is None
+    assert contents.last_title == "Diskussion:A"
+    assert contents.whole_bytes == len(data) - len(TAIL)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        PAGE.format("Old", 0, REDIRECT),
+        PAGE.format("Vorlage &amp; Co beginnt so", 0, ""),  # wikiextractor 3.1.0 takes it for a template
+        PAGE.format("Vorlage:X", 10, ""),
+    ],
+)
+def test_what_is_no_article(tmp_path, other):
+    assert scan(tmp_path, HEAD + other + PAGES[1] + TAIL).articles == 1
+
+
+def test_xml_declaration_and_other_language(tmp_path):
+    content = '<?xml version="1.0"?>\n' + DUMP.replace('xml:lang="de"', 'xml:lang="zh-yue"')
+    assert scan(tmp_path, content).language == "zh-yue"
+
+
+@pytest.mark.parametrize("length", [1, 20, 60])
+def test_cut_dump(tmp_path, length):
+    whole = HEAD + PAGES[0]
+    contents = scan(tmp_path, whole + PAGES[1][:length])
+    assert contents.damage == "the closing </mediawiki> is missing"
+    assert (contents.pages, contents.last_title) == (1, "A & B")
+    assert contents.whole_bytes == len(whole.encode())
+
+
+def test_dump_that_is_cut_within_a_character(tmp_path):
+    content = (HEAD + PAGES[0] + PAGES[1]).encode()
+    assert scan(tmp_path, content[: content.rindex("é".encode()) + 1]).pages == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("Some text.\n", "no Wikipedia dump"),
+        ("<html>\n", "no Wikipedia dump"),
+        (HEAD + TAIL, r"no whole page \(it ends properly\)"),
+        (HEAD, r"no whole page \(the closing </mediawiki> is missing\)"),
+        (DUMP.encode().replace(b"\xc3\xa9", b"\xe9", 1), r"dump\.xml:11: not UTF-8 .* page 'A & B'"),
+    ],
+)
+def test_no_dump(tmp_path, content, message):
+    with pytest.raises(StageError, match=message):
+        scan(tmp_path, content)
+
+
+def test_bz2_that_is_none(tmp_path):
+    with pytest.raises(StageError, match=r"no whole page \(Invalid data stream\)"):
+        scan(tmp_path, "Some text", "dump.bz2")
