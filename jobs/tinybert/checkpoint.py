@@ -81,8 +81,8 @@ class CheckpointStore:
         different = [str(rank) for rank, other in enumerate(everyone) if other[0] != everyone[0][0]]
         if different:
             raise StageError(
-                f"rank {', '.join(different)}: other data, teacher or options than rank 0 (data sets and models "
-                "must be the same on all hosts)"
+                f"rank {', '.join(different)}: other data, teacher or options than rank 0; "
+                "they must be the same on all hosts"
             )
         if everyone[0][1]:
             return self.total_steps

@@ -18,8 +18,9 @@ IGNORED_SCORE = -100.0
 class GeneralDistillLoss(nn.Cell):
     """att_loss + rep_loss of a student against a frozen teacher; layer i learns from layer (i+1)k-1.
 
-    `construct` takes input_ids, segment_ids, input_mask int32 [B, S] and returns float32 scalars:
-    the loss, then what `metrics` names. Raises StageError where the two do not fit together.
+    `targets` and `construct` take input_ids, segment_ids, input_mask int32 [B, S]; `construct` also takes
+    what `targets` returned and returns float32 scalars: the loss, then what `metrics` names.
+    Raises StageError where the two do not fit together.
     """
 
     metrics = ("att_loss", "rep_loss")
@@ -35,8 +36,12 @@ class GeneralDistillLoss(nn.Cell):
         self.fit_dense = nn.Dense(student_config.hidden_size, teacher_config.hidden_size, dtype=ms.float32)
         self.stride = teacher_config.num_hidden_layers // student_config.num_hidden_layers
 
-    def construct(self, input_ids, segment_ids, input_mask):
-        teacher_hidden, teacher_scores = self.teacher(input_ids, segment_ids, input_mask)
+    def targets(self, input_ids, segment_ids, input_mask):
+        """What the teacher gives, outside of the differentiated part, which halves the time to compile."""
+        return self.teacher(input_ids, segment_ids, input_mask)
+
+    def construct(self, targets, input_ids, segment_ids, input_mask):
+        teacher_hidden, teacher_scores = targets
         student_hidden, student_scores = self.network(input_ids, segment_ids, input_mask)
         fitted = ()
         for hidden in student_hidden:
@@ -103,7 +108,13 @@ class PreTrainLoss(nn.Cell):
             ops.AllReduce(group=GlobalComm.WORLD_COMM_GROUP) if ranks > 1 else ops.Identity()
         )
 
-    def construct(self, input_ids, input_mask, segment_ids, positions, labels, weights, next_sentence):
+    def targets(self, *batch):
+        """Nothing: the labels are in the batch."""
+        return ()
+
+    def construct(
+        self, targets, input_ids, input_mask, segment_ids, positions, labels, weights, next_sentence
+    ):
         mlm_logits, nsp_logits = self.network(input_ids, segment_ids, input_mask, positions)
         labels = labels.reshape(-1)
         weights = weights.reshape(-1)

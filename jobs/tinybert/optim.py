@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mindspore as ms
-from mindspore import Tensor, nn, ops
+from mindspore import nn, ops
 from mindspore.nn.learning_rate_schedule import LearningRateSchedule
 
 from tinybert.config import TrainConfig
@@ -68,16 +68,26 @@ def is_decayed(name: str) -> bool:
 
 
 def gradient_norms(gradients):
-    """Euclidean norm of each gradient, in float32; a gradient that is not finite has no finite norm."""
-    norms = ()
-    for gradient in gradients:
-        norms += (ops.sqrt((gradient * gradient).sum()),)
-    return norms
+    """Euclidean norms of the gradients as one float32 vector; not finite where the gradient is not."""
+    return _sqrt(_stack(_map(_squared_norm, gradients)))
 
 
 def clip_by_norm(gradients, norms, limit):
     """Each gradient shortened to `limit` if it is longer (per parameter, not by the global norm)."""
-    clipped = ()
-    for gradient, norm in zip(gradients, norms):
-        clipped += (gradient * (limit / ops.maximum(norm, Tensor(limit, ms.float32))),)
-    return clipped
+    return _map(_multiply, gradients, _unstack(limit / _maximum(norms, limit)))
+
+
+# Primitives, and one vector for all norms: operators (*, /) on each gradient would take seconds to compile.
+_map = ops.HyperMap()
+_multiply, _maximum, _sqrt, _square, _sum = (
+    ops.Mul(),
+    ops.Maximum(),
+    ops.Sqrt(),
+    ops.Square(),
+    ops.ReduceSum(),
+)
+_stack, _unstack = ops.Stack(), ops.Unstack()
+
+
+def _squared_norm(gradient):
+    return _sum(_square(gradient))

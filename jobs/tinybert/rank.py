@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinybert.stage import StageError, say
+from tinybert.stage import StageError
 
 ASCEND_MANAGER = Path("/dev/davinci_manager")
 
@@ -51,20 +51,19 @@ def is_scheduler(env: Mapping[str, str] = os.environ) -> bool:
 
 
 def run_scheduler() -> None:
-    """Form the cluster, and return when all workers have left it."""
-    _bound_threads(1)
+    """Form the cluster and serve it; does not return."""
+    _set_environment(1)
     import mindspore as ms
     from mindspore.communication import init
 
     ms.set_device("CPU")
-    # Blocks while workers are alive: MindSpore ends the cluster within init() of the scheduler.
+    # Waits until all workers have left; MindSpore then ends the process with exit code 0.
     init()
-    say("scheduler: all workers have left")
 
 
 def start(rank: Rank, seed: int) -> None:
     """Import MindSpore, choose the device, join the others (if any) and seed every generator."""
-    _bound_threads(max(1, len(os.sched_getaffinity(0)) // rank.size))
+    _set_environment(max(1, len(os.sched_getaffinity(0)) // rank.size))
     import mindspore as ms
     from mindspore.communication import init
 
@@ -107,13 +106,18 @@ def _broadcast_flat(parameters: list[Any]) -> None:
         parameter.set_data(ms.Tensor(values.reshape(parameter.shape)))
 
 
-def _bound_threads(threads: int) -> None:
-    """Keep 8 ranks from starting 8 times as many threads as there are cores; OpenMP must not spin.
+def _set_environment(threads: int) -> None:
+    """What MindSpore reads when it is imported; variables that are set already are kept.
 
-    What the environment says already is kept. Must come before the import of MindSpore.
+    8 ranks must not start 8 times as many threads as there are cores, and OpenMP must not spin. Messages of
+    its C++ side go to files where GLOG_log_dir names a place for them; without one, only errors are shown.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if "GLOG_log_dir" in os.environ:
+        os.environ.setdefault("GLOG_logtostderr", "0")
+    else:
+        os.environ.setdefault("GLOG_v", "3")
 
 
 def _check_group(rank: Rank) -> None:

@@ -15,8 +15,8 @@ class TrainStep(nn.Cell):
     `values` float32, one for each of `names`: the outputs of the loss cell averaged over the ranks, then the
     learning rate. `finite`: whether loss and gradients were finite on all ranks; all see the same, at the
     same step. Without `loss_scaler` the caller must stop where `finite` is false: the weights are spoilt
-    then. With one (float16 on Ascend, where overflow is ordinary) the step is skipped and the scale lowered; that
-    path has never been run on an NPU.
+    then. With one (float16 on Ascend, where overflow is ordinary) the step is skipped and the scale lowered;
+    that path has never been run on an NPU.
     """
 
     def __init__(
@@ -35,18 +35,19 @@ class TrainStep(nn.Cell):
         self.ranks = ranks
         self.clip_norm = clip_norm
         self.loss_scaler = loss_scaler
+        self.sizes = [1 + len(metrics), *(parameter.size for parameter in optimizer.parameters)]
         self.gradient = ops.value_and_grad(self.scaled_loss, None, optimizer.parameters, has_aux=True)
         self.sum_over_ranks = ops.AllReduce(group=GlobalComm.WORLD_COMM_GROUP) if ranks > 1 else None
 
     def construct(self, *batch):
-        (_, values), gradients = self.gradient(*batch)
+        (_, values), gradients = self.gradient(self.loss.targets(*batch), *batch)
         values = ops.stack(values)
         if self.ranks > 1:
             values, gradients = self.average(values, gradients)
         if self.loss_scaler is not None:
             gradients = self.loss_scaler.unscale(gradients)
         norms = gradient_norms(gradients)
-        finite = ops.isfinite(values[0] + ops.stack(norms).sum())
+        finite = ops.isfinite(values[0] + norms.sum())
         values = ops.concat((values, self.optimizer.get_lr().reshape((1,))))
         gradients = clip_by_norm(gradients, norms, self.clip_norm)
         if self.loss_scaler is None:
@@ -57,9 +58,9 @@ class TrainStep(nn.Cell):
                 self.optimizer(gradients)
         return values, finite
 
-    def scaled_loss(self, *batch):
+    def scaled_loss(self, targets, *batch):
         """The loss to differentiate, and all outputs of the loss cell unscaled."""
-        values = self.loss(*batch)
+        values = self.loss(targets, *batch)
         if self.loss_scaler is None:
             return values[0], values
         return self.loss_scaler.scale(values[0]), values
@@ -69,11 +70,8 @@ class TrainStep(nn.Cell):
         parts = (values,)
         for gradient in gradients:
             parts += (gradient.reshape(-1),)
-        flat = self.sum_over_ranks(ops.concat(parts)) / self.ranks
-        start = values.shape[0]
+        parts = ops.split(self.sum_over_ranks(ops.concat(parts)) / self.ranks, self.sizes)
         averaged = ()
-        for gradient in gradients:
-            end = start + gradient.size
-            averaged += (flat[start:end].reshape(gradient.shape),)
-            start = end
-        return flat[: values.shape[0]], averaged
+        for i in range(len(gradients)):
+            averaged += (parts[i + 1].reshape(gradients[i].shape),)
+        return parts[0], averaged
