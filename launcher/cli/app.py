@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import launcher
-from launcher.cli import check, run
+from launcher.cli import check, inspect, run
 
 app = typer.Typer(
     name="launcher",
@@ -36,3 +36,4 @@ def common(
 
 run.register(app)
 check.register(app)
+inspect.register(app)
