@@ -1,4 +1,4 @@
-"""A place of its own for each end-to-end test: a directory, a cluster file, device ids that nobody else uses."""
+"""A place of its own for each end-to-end test: directory, cluster file, device ids that nobody else uses."""
 
 from __future__ import annotations
 

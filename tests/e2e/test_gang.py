@@ -99,7 +99,10 @@ def test_a_failed_attempt_is_tried_again_with_its_checkpoints(place):
     assert done.returncode == ExitCode.OK, done.stderr
     run = place.only_run()
     result = place.result(run)
-    assert [attempt["failure"] and attempt["failure"]["exit_code"] for attempt in result["attempts"]] == [5, None]
+    assert [attempt["failure"] and attempt["failure"]["exit_code"] for attempt in result["attempts"]] == [
+        5,
+        None,
+    ]
     assert os.readlink(place.directory(run) / "LOG0") == "attempt-2/LOG0"
     assert sorted(path.name for path in (place.directory(run) / "ckpt").iterdir()) == ["0", "1"]
 
