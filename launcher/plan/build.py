@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
+from itertools import groupby
 
-from jinja2 import TemplateError
-
-from launcher.errors import SpecError
-from launcher.plan.environment import Rendezvous
-from launcher.plan.hosts import DEFAULT_TEMPLATE, host_plan, stop_grace
-from launcher.plan.members import Gang, rank_member, scheduler_member
+from launcher.errors import Problem, SpecError
+from launcher.plan.containers import clashing_volumes
+from launcher.plan.environment import Rendezvous, hccl_problem
+from launcher.plan.hosts import host_plan, stop_grace
+from launcher.plan.members import members_on
 from launcher.plan.model import Binding, HostPlan, Member, Plan, Policy
 from launcher.plan.placement import PlacementError, Slot, place
 from launcher.plan.rank_tables import rank_table
-from launcher.plan.scripts import Renderer
+from launcher.plan.scripts import Renderer, ScriptError
+from launcher.plan.site import Gang, site
 from launcher.plan.store import digest
 from launcher.rank_table import RankTableError
 from launcher.spec.cluster import Host
 from launcher.spec.job import Job, Launch
-from launcher.spec.load import Spec
+from launcher.spec.spec import Spec
 
 
 def plan(spec: Spec, binding: Binding | None = None) -> Plan:
@@ -30,8 +31,8 @@ def plan(spec: Spec, binding: Binding | None = None) -> Plan:
     """
     slots = _placed(spec)
     gang = Gang(spec.cluster, spec.job, binding or Binding(), _rendezvous(spec, slots))
-    members = tuple(_members(gang, slots))
     table = _rank_table(spec, slots) if gang.meet.launch is Launch.RANK_TABLE else None
+    parts = list(_parts(spec, gang, slots))
     unsigned = Plan(
         job=spec.job.name,
         cluster=spec.cluster.name,
@@ -42,8 +43,8 @@ def plan(spec: Spec, binding: Binding | None = None) -> Plan:
         binding=gang.binding,
         policy=_policy(gang),
         secrets=spec.job.secrets,
-        hosts=tuple(_host_plans(spec, gang, slots, members, table)),
-        members=members,
+        hosts=tuple(host for host, _ in parts),
+        members=tuple(member for _, members in parts for member in members),
         rank_table=table,
     )
     return replace(unsigned, digest=digest(unsigned))
@@ -67,37 +68,31 @@ def _placed(spec: Spec) -> tuple[Slot, ...]:
 
 def _rendezvous(spec: Spec, slots: Sequence[Slot]) -> Rendezvous:
     launch = launch_of(spec.cluster.device.is_ascend, spec.job, len(slots))
-    hosts = _hosts(slots)
-    if len(hosts) > 1 and launch is not Launch.NONE:
-        _addresses_are_known(spec, hosts)
-    return Rendezvous(launch, len(slots), hosts[0].host_ip or "127.0.0.1")
-
-
-def _addresses_are_known(spec: Spec, hosts: Sequence[Host]) -> None:
-    problems = [
-        spec.problem(
-            "cluster",
-            ("hosts", spec.cluster.hosts.index(host), "host_ip"),
-            f"host {host.label}: {'no host_ip' if host.host_ip is None else 'host_ip is loopback'}; a job "
-            "over several hosts needs the address of each on the training network",
-        )
-        for host in hosts
-        if host.host_ip is None or ip_address(host.host_ip).is_loopback
-    ]
+    hosts = list(dict.fromkeys(slot.host.label for slot in slots))
+    first = slots[0].host
+    problems = list(_rendezvous_problems(spec, launch, slots, len(hosts)))
     if problems:
         raise SpecError(problems)
+    return Rendezvous(launch, len(slots), first.host_ip or "127.0.0.1")
 
 
-def _hosts(slots: Sequence[Slot]) -> tuple[Host, ...]:
-    """Hosts in rank order; ranks of a host are contiguous."""
-    return tuple({slot.host.label: slot.host for slot in slots}.values())
+def _rendezvous_problems(spec: Spec, launch: Launch, slots: Sequence[Slot], hosts: int) -> Iterator[Problem]:
+    if launch is Launch.RANK_TABLE and slots[0].device is None:
+        yield spec.problem("job", ("launch",), "ranks without a device cannot be in a rank table")
+    if spec.cluster.device.is_ascend and (message := hccl_problem(spec.job)):
+        yield spec.problem("job", ("env", "HCCL_EXEC_TIMEOUT"), message)
+    if hosts > 1 and launch is not Launch.NONE:
+        used = {slot.host.label for slot in slots}
+        for index, host in enumerate(spec.cluster.hosts):
+            if host.label in used and (message := _address_problem(host)):
+                yield spec.problem("cluster", ("hosts", index, "host_ip"), message)
 
 
-def _members(gang: Gang, slots: Sequence[Slot]) -> Iterator[Member]:
-    if gang.meet.launch is Launch.DYNAMIC:
-        yield scheduler_member(gang, slots[0].host)
-    for slot in slots:
-        yield rank_member(gang, slot)
+def _address_problem(host: Host) -> str | None:
+    if host.host_ip is not None and not ip_address(host.host_ip).is_loopback:
+        return None
+    lack = "no host_ip" if host.host_ip is None else f"host_ip {host.host_ip} is loopback"
+    return f"host {host.label}: {lack}; a job over several hosts needs each one's address on their network"
 
 
 def _rank_table(spec: Spec, slots: Sequence[Slot]) -> str:
@@ -110,19 +105,27 @@ def _rank_table(spec: Spec, slots: Sequence[Slot]) -> str:
         raise SpecError(problems) from error
 
 
-def _host_plans(
-    spec: Spec, gang: Gang, slots: Sequence[Slot], members: Sequence[Member], table: str | None
-) -> Iterator[HostPlan]:
+def _parts(spec: Spec, gang: Gang, slots: Sequence[Slot]) -> Iterator[tuple[HostPlan, tuple[Member, ...]]]:
+    """Hosts in rank order, each with its members; the ranks of a host are contiguous."""
     renderer = Renderer(spec.templates)
-    of_host: Mapping[str, list[Member]] = {host.label: [] for host in _hosts(slots)}
-    for member in members:
-        of_host[member.host].append(member)
-    for host in _hosts(slots):
+    for _, group in groupby(slots, key=lambda slot: slot.host.label):
+        of_host = list(group)
+        where = site(gang, of_host[0].host)
+        scheduler = gang.meet.launch is Launch.DYNAMIC and of_host[0].rank == 0
+        members = members_on(gang, where, of_host, scheduler=scheduler)
+        _volumes_do_not_clash(spec, members[-1])
         try:
-            yield host_plan(gang, renderer, host, of_host[host.label], table)
-        except (TemplateError, ValueError) as error:
-            name = spec.job.script.template if spec.job.script else DEFAULT_TEMPLATE
-            raise SpecError([spec.problem("job", ("script",), f"template {name}: {error}")]) from error
+            yield host_plan(gang, renderer, where, members), members
+        except ScriptError as error:
+            problem = Problem(f"the script cannot be made: {error}", error.template, error.line, 1)
+            raise SpecError([problem]) from error
+
+
+def _volumes_do_not_clash(spec: Spec, member: Member) -> None:
+    clashing = clashing_volumes(spec.job, member.container) if member.container else []
+    if clashing:
+        message = "the launcher mounts something there itself: choose another target"
+        raise SpecError([spec.problem("job", ("volumes", name, "target"), message) for name in clashing])
 
 
 def _policy(gang: Gang) -> Policy:

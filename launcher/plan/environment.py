@@ -10,6 +10,11 @@ from launcher.spec.job import Job, Launch
 
 Pairs = tuple[tuple[str, str], ...]
 
+_CONNECT = "HCCL_CONNECT_TIMEOUT"
+_EXECUTE = "HCCL_EXEC_TIMEOUT"
+_DEFAULT_EXECUTE = 1836
+"""Seconds; HCCL wants its connect timeout below it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -48,7 +53,7 @@ def identity(binding: Binding, key: str) -> Pairs:
 def rank_environment(
     cluster: Cluster, job: Job, host: Host, rank: int, device_id: int | None, paths: Paths, meet: Rendezvous
 ) -> Pairs:
-    """Variables that the rank script exports, in a fixed order; the job's own come last."""
+    """Variables that the rank script exports, in a fixed order; the job's own win and come last."""
     pairs = [("RANK_ID", str(rank)), ("RANK_SIZE", str(meet.ranks))]
     if device_id is not None:
         pairs.append(("DEVICE_ID", str(device_id)))
@@ -56,12 +61,15 @@ def rank_environment(
         pairs.append(("RANK_TABLE_FILE", paths.rank_table))
     if meet.launch is Launch.DYNAMIC:
         pairs += [("MS_ROLE", "MS_WORKER"), ("MS_NODE_ID", str(rank))]
-    return (*pairs, *_ascend(cluster, job, host, paths), *_logs(job, paths), *sorted(job.env.items()))
+    if cluster.device.is_ascend and device_id is not None:
+        pairs += _hccl(job, host, meet)
+        pairs.append(("ASCEND_PROCESS_LOG_PATH", f"{paths.log}/plog"))
+    return _with_own((*pairs, *_logs(job, paths)), job)
 
 
 def scheduler_environment(job: Job, paths: Paths) -> Pairs:
     """The scheduler of the dynamic mode: the job's own command with no rank and no device."""
-    return (("MS_ROLE", "MS_SCHED"), *_logs(job, paths), *sorted(job.env.items()))
+    return _with_own((("MS_ROLE", "MS_SCHED"), *_logs(job, paths)), job)
 
 
 def rendezvous_environment(meet: Rendezvous, binding: Binding) -> Pairs:
@@ -75,15 +83,29 @@ def rendezvous_environment(meet: Rendezvous, binding: Binding) -> Pairs:
     )
 
 
-def _ascend(cluster: Cluster, job: Job, host: Host, paths: Paths) -> Pairs:
-    if not cluster.device.is_ascend:
-        return ()
-    interface = (("HCCL_SOCKET_IFNAME", host.ifname),) if host.ifname else ()
-    return (
-        ("HCCL_CONNECT_TIMEOUT", str(int(job.timeouts.hccl_connect))),
-        *interface,
-        ("ASCEND_PROCESS_LOG_PATH", f"{paths.log}/plog"),
-    )
+def hccl_problem(job: Job) -> str | None:
+    """What is wrong with HCCL's two timeouts where the job sets them itself; 0 is never (910B, A3)."""
+    execute = job.env.get(_EXECUTE, "0")
+    if execute.isdecimal() and 0 < int(execute) <= _connect_timeout(job):
+        return f"{_EXECUTE} is {execute}, but must be above {_CONNECT} ({_connect_timeout(job)})"
+    return None
+
+
+def _connect_timeout(job: Job) -> int:
+    own = job.env.get(_CONNECT, "")
+    return int(own) if own.isdecimal() else int(job.timeouts.hccl_connect)
+
+
+def _hccl(job: Job, host: Host, meet: Rendezvous) -> list[tuple[str, str]]:
+    connect = _connect_timeout(job)
+    pairs = [(_CONNECT, str(connect))]
+    if connect >= _DEFAULT_EXECUTE:
+        pairs.append((_EXECUTE, str(connect + _DEFAULT_EXECUTE)))
+    if host.ifname:
+        pairs.append(("HCCL_SOCKET_IFNAME", host.ifname))
+    elif host.host_ip and meet.launch is Launch.DYNAMIC:  # without a table HCCL would guess the network card
+        pairs.append(("HCCL_IF_IP", host.host_ip))
+    return pairs
 
 
 def _logs(job: Job, paths: Paths) -> Pairs:
@@ -93,3 +115,9 @@ def _logs(job: Job, paths: Paths) -> Pairs:
         ("GLOG_log_dir", f"{paths.log}/ms_log"),
         ("GLOG_logtostderr", "0"),
     )
+
+
+def _with_own(pairs: Pairs, job: Job) -> Pairs:
+    if not job.env:
+        return pairs
+    return (*((name, value) for name, value in pairs if name not in job.env), *sorted(job.env.items()))

@@ -1,4 +1,4 @@
-"""What each host gets: scripts, rank table, directories, locks. Pure."""
+"""What each host gets: scripts, directories, locks. Pure."""
 
 from __future__ import annotations
 
@@ -6,62 +6,70 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from launcher.plan import layout
-from launcher.plan.containers import docker_words
+from launcher.plan.containers import docker_words, needs_sudo
 from launcher.plan.environment import identity
-from launcher.plan.members import Gang
 from launcher.plan.model import HostPlan, Member
 from launcher.plan.scripts import Renderer
-from launcher.spec.cluster import Host
+from launcher.plan.site import Gang, Site
+from launcher.spec.job import OnFailure
 
 DEFAULT_TEMPLATE = "rank.sh.j2"
 HOST_TEMPLATES = {"process": "host-process.sh.j2", "docker": "host-docker.sh.j2"}
 
 
-def host_plan(
-    gang: Gang, renderer: Renderer, host: Host, members: Sequence[Member], rank_table: str | None
-) -> HostPlan:
-    """The part of the plan that concerns one host. Raises jinja2.TemplateError, ValueError."""
-    place = gang.layout(host)
-    directories = (
-        place.checkpoints,
-        place.state,
-        *(path for member in members for path in (member.log_dir, f"{member.log_dir}/ms_log")),
-    )
+def host_plan(gang: Gang, renderer: Renderer, place: Site, members: Sequence[Member]) -> HostPlan:
+    """The part of the plan that concerns one host. Raises ScriptError."""
+    paths = place.layout
+    directories = tuple(_directories(gang, place, members))
     return HostPlan(
-        label=host.label,
-        address=host.address,
-        work_dir=place.work_dir,
-        run_dir=place.run_dir,
-        attempt_dir=place.attempt_dir,
-        code_dir=place.code(gang.binding.code) if "code" in gang.job.volumes else None,
-        secrets_file=gang.secrets_file(host),
+        label=place.host.label,
+        address=place.host.address,
+        work_dir=paths.work_dir,
+        run_dir=paths.run_dir,
+        attempt_dir=paths.attempt_dir,
+        code_dir=paths.code(gang.binding.code) if "code" in gang.job.volumes else None,
+        secrets_file=place.secrets,
         locks=tuple(_lock(gang, member.device) for member in members if member.device is not None),
         members=tuple(member.key for member in members),
         directories=directories,
-        files=tuple(_files(gang, renderer, host, members, directories, rank_table)),
+        files=tuple(_files(gang, renderer, place, members, directories)),
     )
+
+
+def stop_grace(gang: Gang) -> float:
+    """Seconds from TERM to KILL: on Ascend long enough for the NPU to be let go."""
+    default = 5.0 if gang.cluster.device.is_ascend else 1.0
+    chosen = gang.job.timeouts.stop_grace
+    return default if chosen is None else chosen
 
 
 def _lock(gang: Gang, device: int) -> str:
     return f"{'npu' if gang.cluster.device.is_ascend else 'cpu'}-{device}"
 
 
+def _directories(gang: Gang, place: Site, members: Sequence[Member]) -> Iterator[str]:
+    """Docker makes no missing source of a bind mount, and MindSpore no directory for its logs."""
+    yield place.layout.lease
+    yield place.layout.state
+    yield place.layout.checkpoints
+    if "output" in gang.job.volumes and gang.job.volumes["output"].source:
+        yield dict(place.volumes)["output"]
+    for member in members:
+        yield f"{member.log_dir}/ms_log"
+        if gang.cluster.device.is_ascend and member.device is not None:
+            yield f"{member.log_dir}/plog"
+
+
 def _files(
-    gang: Gang,
-    renderer: Renderer,
-    host: Host,
-    members: Sequence[Member],
-    directories: Sequence[str],
-    rank_table: str | None,
+    gang: Gang, renderer: Renderer, place: Site, members: Sequence[Member], directories: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    if rank_table is not None:
-        yield layout.RANK_TABLE, rank_table
     template = gang.job.script.template if gang.job.script else DEFAULT_TEMPLATE
     shared = _job_values(gang)
     for member in members:
-        yield member.script, renderer.render(template, {**shared, **_member_values(gang, host, member)})
-    values = _host_values(gang, host, members, directories)
-    yield layout.host_script(host.label), renderer.render(HOST_TEMPLATES[gang.cluster.runtime.value], values)
+        yield member.script, renderer.render(template, {**shared, **_member_values(place, member)})
+    values = _host_values(gang, place, members, directories)
+    name = layout.host_script(place.host.label)
+    yield name, renderer.render(HOST_TEMPLATES[gang.cluster.runtime.value], values)
 
 
 def _job_values(gang: Gang) -> Mapping[str, Any]:
@@ -77,25 +85,19 @@ def _job_values(gang: Gang) -> Mapping[str, Any]:
         "command": gang.job.command or (),
         "secrets": gang.job.secrets,
         "log_bytes": gang.job.limits.log_bytes,
+        "stop_all": gang.job.on_failure is OnFailure.STOP_ALL,
         "orphan_grace": int(timeouts.orphan_grace),
         "max_unattended": None if timeouts.max_unattended is None else int(timeouts.max_unattended),
-        "stop_grace": stop_grace(gang),
+        "stop_grace": f"{stop_grace(gang):g}",
     }
 
 
-def stop_grace(gang: Gang) -> float:
-    """Seconds from TERM to KILL: on Ascend long enough for the NPU to be let go."""
-    default = 5.0 if gang.cluster.device.is_ascend else 1.0
-    chosen = gang.job.timeouts.stop_grace
-    return default if chosen is None else chosen
-
-
-def _member_values(gang: Gang, host: Host, member: Member) -> Mapping[str, Any]:
-    paths = gang.seen(host, member.key)
+def _member_values(place: Site, member: Member) -> Mapping[str, Any]:
+    paths = place.seen(member.key)
     return {
         "key": member.key,
         "rank": member.rank,
-        "host": host.label,
+        "host": place.host.label,
         "environment": member.environment,
         "paths": paths,
         "volumes": dict(paths.volumes),
@@ -103,23 +105,25 @@ def _member_values(gang: Gang, host: Host, member: Member) -> Mapping[str, Any]:
 
 
 def _host_values(
-    gang: Gang, host: Host, members: Sequence[Member], directories: Sequence[str]
+    gang: Gang, place: Site, members: Sequence[Member], directories: Sequence[str]
 ) -> Mapping[str, Any]:
-    place = gang.layout(host)
+    sudo = needs_sudo(gang, place.host)
+    host_path = place.host.path if place.host.path is not None else gang.cluster.path
     return {
-        "host": host.label,
+        "host": place.host.label,
         "run": gang.binding.run_id,
-        "attempt_dir": place.attempt_dir,
-        "state": place.state,
+        "sudo": ("sudo",) if sudo else (),
+        "state": place.layout.state,
         "directories": directories,
-        "secrets_file": gang.secrets_file(host),
-        "path": ":".join(host.path if host.path is not None else gang.cluster.path),
+        "secrets_file": place.secrets,
+        "path": ":".join(host_path),
         "members": [
             {
                 "key": member.key,
-                "script": f"{place.attempt_dir}/{member.script}",
+                "script": f"{place.layout.attempt_dir}/{member.script}",
                 "identity": [f"{name}={value}" for name, value in identity(gang.binding, member.key)],
-                "docker": docker_words(member.container) if member.container else (),
+                "name": member.container.name if member.container else "",
+                "docker": docker_words(member.container, sudo=sudo) if member.container else (),
             }
             for member in members
         ],

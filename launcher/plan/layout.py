@@ -11,13 +11,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from posixpath import join
+from hashlib import sha256
+from urllib.parse import quote
 
-from launcher.plan.model import SCHEDULER
+from launcher.plan.model import RANK_TABLE, SCHEDULER
 
 LOCKS = "/var/tmp/launcher-locks"
 PLAN = "plan.json"
-RANK_TABLE = "rank_table.json"
+_LONGEST_NAME = 200
+"""Of a file, with room for what is put around it; Linux takes 255 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +32,35 @@ class Layout:
 
     @property
     def run_dir(self) -> str:
-        return join(self.work_dir, "runs", self.run_id)
+        return f"{self.work_dir.rstrip('/')}/runs/{self.run_id}"
 
     @property
     def lease(self) -> str:
-        return join(self.run_dir, "lease")
+        return f"{self.run_dir}/lease"
 
     @property
     def checkpoints(self) -> str:
-        return join(self.run_dir, "ckpt")
+        return f"{self.run_dir}/ckpt"
 
     @property
     def attempt_dir(self) -> str:
-        return join(self.run_dir, f"attempt-{self.attempt}")
+        return f"{self.run_dir}/attempt-{self.attempt}"
 
     @property
     def state(self) -> str:
-        return join(self.attempt_dir, "state")
-
-    @property
-    def scripts(self) -> str:
-        return join(self.attempt_dir, "scripts")
+        return f"{self.attempt_dir}/state"
 
     @property
     def rank_table(self) -> str:
-        return join(self.attempt_dir, RANK_TABLE)
+        return f"{self.attempt_dir}/{RANK_TABLE}"
 
     def log(self, key: str) -> str:
         """LOG<rank> of a rank, LOG_SCHED of the scheduler."""
-        return join(self.attempt_dir, log_name(key))
+        return f"{self.attempt_dir}/{log_name(key)}"
 
     def code(self, digest: str) -> str:
         """Snapshot of the code, by content."""
-        return join(self.work_dir, "code", digest)
+        return f"{self.work_dir.rstrip('/')}/code/{digest}"
 
 
 def default_work_dir(uid: str) -> str:
@@ -86,5 +84,8 @@ def rank_script(key: str) -> str:
 
 
 def host_script(label: str) -> str:
-    """Name of the script that starts all members of a host by hand."""
-    return f"scripts/host-{label}.sh"
+    """Name of the script that starts all members of a host by hand; any label gives one plain file name."""
+    name = quote(label, safe="@:+")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 17]}-{sha256(label.encode()).hexdigest()[:16]}"
+    return f"scripts/host-{name}.sh"

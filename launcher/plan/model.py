@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SCHEDULER = "scheduler"
+RANK_TABLE = "rank_table.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,12 @@ class Container:
     environment: tuple[tuple[str, str], ...]
     labels: tuple[tuple[str, str], ...]
     runtime: str | None
+    """OCI runtime other than Docker's own: `ascend` is the Ascend Docker Runtime."""
+    network: str
+    ipc: str
+    init: bool
+    security: tuple[str, ...]
+    ulimits: tuple[str, ...]
     command: tuple[str, ...]
 
 
@@ -92,7 +99,7 @@ class HostPlan:
     directories: tuple[str, ...]
     """Made before the first rank starts, absolute."""
     files: tuple[tuple[str, str], ...]
-    """(name in the attempt's directory, text)."""
+    """(name in the attempt's directory, text): the scripts. The rank table is the same on all hosts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +142,11 @@ class Plan:
             if host.label == label:
                 return host
         raise KeyError(label)
+
+    def files_of(self, host: HostPlan) -> dict[str, str]:
+        """Every file of the attempt's directory on a host but plan.json: name and text."""
+        shared = {} if self.rank_table is None else {RANK_TABLE: self.rank_table}
+        return {**shared, **dict(host.files)}
 
     def members_of(self, host: HostPlan) -> tuple[Member, ...]:
         """The members that run on a host, in rank order."""

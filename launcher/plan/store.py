@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
@@ -28,13 +29,27 @@ def from_json(text: bytes, source: str) -> Plan:
     try:
         plan = _adapter().validate_json(text)
     except ValidationError as error:
+        _refuse_newer(_schema_of(text), source)
         raise UsageError(f"{source}: not a plan: {error}") from error
-    if plan.schema > SCHEMA:
+    _refuse_newer(plan.schema, source)
+    return plan
+
+
+def _schema_of(text: bytes) -> int:
+    """Of a plan that could not be read otherwise; 0 where it has none."""
+    try:
+        schema = json.loads(text)["schema"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return schema if isinstance(schema, int) else 0
+
+
+def _refuse_newer(schema: int, source: str) -> None:
+    if schema > SCHEMA:
         raise UsageError(
-            f"{source}: plan of schema {plan.schema}, this launcher reads up to {SCHEMA}",
+            f"{source}: plan of schema {schema}, this launcher reads up to {SCHEMA}",
             hint="use the launcher that started the run, or a newer one",
         )
-    return plan
 
 
 def digest(plan: Plan) -> str:

@@ -22,7 +22,7 @@ _CODE_TIMEOUT = 600.0
 def keep_plan(ground: Ground, plan: Plan) -> None:
     """Write the attempt's plan and its artefacts into the run directory here."""
     directory = ground.directory.attempt(plan.binding.attempt)
-    texts = dict(text for part in plan.hosts for text in part.files)
+    texts = {name: text for part in plan.hosts for name, text in plan.files_of(part).items()}
     for name, text in texts.items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(directory / name, text)
@@ -38,7 +38,7 @@ def upload(ground: Ground, host: Host, plan: Plan, code: Snapshot | None) -> Non
     """Everything that an attempt needs on a host. Raises UsageError for a secret without a value."""
     part = plan.host(host.label)
     checked(host, script("make_run"), part.run_dir, str(ground.epoch), part.attempt_dir)
-    files = {f"{part.attempt_dir}/{name}": text.encode("utf-8") for name, text in part.files}
+    files = {f"{part.attempt_dir}/{name}": text.encode("utf-8") for name, text in plan.files_of(part).items()}
     files[f"{part.attempt_dir}/{PLAN}"] = store.to_json(plan)
     host.put(files)
     if code is not None and part.code_dir is not None:
