@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import launcher
-from launcher.cli import check, inspect, run
+from launcher.cli import check, inspect, logs, run
 
 app = typer.Typer(
     name="launcher",
@@ -37,3 +37,4 @@ def common(
 run.register(app)
 check.register(app)
 inspect.register(app)
+logs.register(app)

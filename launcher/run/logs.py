@@ -52,6 +52,8 @@ class _Ear:
     heard: float = 0.0
     tried: float = 0.0
     lost_since: float | None = None
+    current: str = ""
+    """Without follow members come one after the other: this one does."""
     is_done: bool = False
     is_level: bool = False
 
@@ -115,7 +117,7 @@ class LogTail:
 
     def finish(self) -> list[Line]:
         """Last lines that have no end; for when nothing more is awaited."""
-        return [(key, line) for key, splitter in self._splitters.items() for line in splitter.finish()]
+        return self._finish(*self._splitters)
 
     def close(self) -> None:
         """Stop listening."""
@@ -149,29 +151,35 @@ class LogTail:
         ear.heard, ear.lost_since = time.monotonic(), None
         try:
             for item in ear.parser.feed(data):
-                lines += self._take(item) if isinstance(item, Frame) else self._note(ear, item)
+                lines += self._take(ear, item) if isinstance(item, Frame) else self._note(ear, item)
         except ValueError as error:
             raise HostError(f"host {ear.source.host.label}: its log stream is garbled: {error}") from error
         return len(data)
 
-    def _take(self, frame: Frame) -> list[Line]:
-        if frame.offset != self.offsets[frame.key]:
-            raise ValueError(f"frame of {frame.key} at {frame.offset}, expected {self.offsets[frame.key]}")
-        self.offsets[frame.key] += len(frame.data)
-        return [(frame.key, line) for line in self._splitters[frame.key].feed(frame.data)]
+    def _take(self, ear: _Ear, frame: Frame) -> list[Line]:
+        key = frame.key
+        if frame.offset != self.offsets[key]:
+            raise ValueError(f"member {key}: bytes from {frame.offset} on, expected {self.offsets[key]}")
+        self.offsets[key] += len(frame.data)
+        before = self._finish(ear.current) if not self._follow and ear.current != key else []
+        ear.current = key
+        return before + [(key, line) for line in self._splitters[key].feed(frame.data)]
+
+    def _finish(self, *keys: str) -> list[Line]:
+        return [(key, line) for key in keys if key for line in self._splitters[key].finish()]
 
     def _note(self, ear: _Ear, notice: Notice) -> list[Line]:
         if notice.word == "cut":
             self.cut.add(notice.key)
             self.offsets[notice.key] = 0
-            return [(notice.key, line) for line in self._splitters[notice.key].finish()]
+            return self._finish(notice.key)
         ear.is_level = True
         if notice.word == "beat":
             return []
         ear.is_done = True
         if notice.word == "gone":
             self.gone.update(ear.source.keys)
-        return [(key, line) for key in ear.source.keys for line in self._splitters[key].finish()]
+        return self._finish(*ear.source.keys)
 
     def _look_after_contact(self) -> None:
         now = time.monotonic()
