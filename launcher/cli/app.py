@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import launcher
-from launcher.cli import check, inspect, logs, run
+from launcher.cli import check, inspect, logs, plan, rank_table, run, schema
 
 app = typer.Typer(
     name="launcher",
@@ -38,3 +38,6 @@ run.register(app)
 check.register(app)
 inspect.register(app)
 logs.register(app)
+plan.register(app)
+rank_table.register(app)
+schema.register(app)

@@ -18,6 +18,7 @@ from launcher.plan.model import RANK_TABLE, SCHEDULER
 
 LOCKS = "/var/tmp/launcher-locks"
 PLAN = "plan.json"
+SCRIPTS = "scripts"
 _LONGEST_NAME = 200
 """Of a file, with room for what is put around it; Linux takes 255 bytes."""
 
@@ -80,7 +81,7 @@ def log_name(key: str) -> str:
 
 def rank_script(key: str) -> str:
     """Name of a member's script, in the attempt's directory."""
-    return f"scripts/{key}.sh" if key == SCHEDULER else f"scripts/rank-{key}.sh"
+    return f"{SCRIPTS}/{key}.sh" if key == SCHEDULER else f"{SCRIPTS}/rank-{key}.sh"
 
 
 def host_script(label: str) -> str:
@@ -88,4 +89,4 @@ def host_script(label: str) -> str:
     name = quote(label, safe="@:+")
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME - 17]}-{sha256(label.encode()).hexdigest()[:16]}"
-    return f"scripts/host-{name}.sh"
+    return f"{SCRIPTS}/host-{name}.sh"

@@ -6,10 +6,13 @@ import json
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.errors import UsageError
-from launcher.plan.model import Plan
+from launcher.files import write_atomically
+from launcher.plan.layout import PLAN, SCRIPTS
+from launcher.plan.model import RANK_TABLE, Plan
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -49,6 +52,38 @@ def _refuse_newer(schema: int, source: str) -> None:
         raise UsageError(
             f"{source}: plan of schema {schema}, this launcher reads up to {SCHEMA}",
             hint="use the launcher that started the run, or a newer one",
+        )
+
+
+def write_files(plan: Plan, directory: Path) -> int:
+    """Write a plan as files: plan.json, the rank table and all scripts; gives their number.
+
+    plan.json comes first: with it the directory is known as a plan's, whatever happens then. Older scripts
+    go. Raises UsageError for a directory that holds something else.
+    """
+    _refuse_foreign(directory)
+    texts = {name: text for host in plan.hosts for name, text in plan.files_of(host).items()}
+    directory.mkdir(parents=True, exist_ok=True)
+    write_atomically(directory / PLAN, to_json(plan) + b"\n")
+    (directory / SCRIPTS).mkdir(exist_ok=True)
+    for name, text in texts.items():
+        write_atomically(directory / name, text)
+    for path in (*directory.glob(f"{SCRIPTS}/*.sh"), directory / RANK_TABLE):
+        if str(path.relative_to(directory)) not in texts:
+            path.unlink(missing_ok=True)
+    return len(texts) + 1
+
+
+def _refuse_foreign(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory} is no directory")
+    found = [
+        path for path in directory.glob("*") if not path.match(f".{PLAN}.*.tmp")
+    ]  # of one that was killed
+    if found and not (directory / PLAN).is_file():
+        raise UsageError(
+            f"{directory} is not empty, and holds no plan: nothing is written there",
+            hint="name a directory that is empty or not there yet",
         )
 
 
