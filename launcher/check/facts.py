@@ -28,6 +28,7 @@ class Facts:
     work_dir_refusal: str
     file_system: str
     disk: int
+    """Free below the work directory; 0 where the host cannot tell."""
     cores: int
     memory: int
     """The least of what the machine and the cgroups of this process still give."""
@@ -43,13 +44,13 @@ class Facts:
 
 def parse_facts(text: str) -> Facts:
     """The output of check.sh. Raises KeyError, ValueError for what it never writes."""
-    lines = [line.split(" ", 1) for line in text.splitlines()]
+    lines = [line.split(" ", 1) for line in text.split("\n") if line]
     one = {name: words.strip() for name, words in lines}
     return Facts(
         work_dir=one["work_dir"],
         work_dir_refusal=one["refusal"],
         file_system=one["file_system"],
-        disk=int(one["disk"]),
+        disk=int(one["disk"] or 0),
         cores=int(one["cores"]),
         memory=min(int(words) for name, words in lines if name == "memory"),
         setsid=one["setsid"],

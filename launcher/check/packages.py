@@ -37,12 +37,12 @@ def lacking(requirements: Iterable[str], python: Python) -> Iterator[tuple[str, 
 
 
 def _wrong(requirement: Requirement, version: str | None) -> str:
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     if version is None:
         return f"{requirement.name} is not installed"
     try:
-        fits = requirement.specifier.contains(version, prereleases=True)
+        fits = requirement.specifier.contains(Version(version), prereleases=True)
     except InvalidVersion:
         return f"{requirement.name} has the version {version!r}, which cannot be compared"
     return "" if fits else f"{requirement.name} is {version}, not {requirement.specifier}"

@@ -197,7 +197,7 @@ def _result_facts(result: Mapping[str, Any]) -> list[tuple[str, Any]]:
     attempts = result.get("attempts", [])
     seconds = result.get("seconds", {})
     return [
-        ("outcome", f"{result.get('outcome')} (exit code {result.get('exit_code')})"),
+        ("outcome", f"{_first_line(str(result.get('outcome')))} (exit code {result.get('exit_code')})"),
         *((f"attempt {attempt.get('number')}", _attempt(attempt)) for attempt in attempts),
         (
             "metrics",
@@ -209,6 +209,10 @@ def _result_facts(result: Mapping[str, Any]) -> list[tuple[str, Any]]:
             {True: "", False: "not everything: launcher collect"}[bool(result.get("collected", True))],
         ),
     ]
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _attempt(attempt: Mapping[str, Any]) -> str:

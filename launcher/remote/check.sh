@@ -14,6 +14,10 @@ probe() { # directory: nothing where something can be made in it, else what the 
     trial=$1/.launcher-check-$$
     mkdir "$trial" 2>&1 && rmdir "$trial" 2>&1
 }
+free() { # path: bytes, the column before the one in percent: names of devices may hold spaces
+    df -Pk "$1" 2>/dev/null |
+        awk 'NR == 2 { for (i = NF; i > 1; i--) if ($i ~ /^[0-9]+%$/) { printf "%.0f", $(i - 1) * 1024; exit } }'
+}
 room() { # limit, usage and statistics of a cgroup: what it may still use, caches let go
     { read -r limit <"$1" && read -r usage <"$2"; } 2>/dev/null || return 0
     case $limit in '' | *[!0-9]*) return 0 ;; esac
@@ -50,7 +54,7 @@ place=$(nearest "$work_dir")
 fact work_dir "$work_dir"
 fact refusal "$(probe "$place")"
 fact file_system "$(stat -f -c %T "$place" 2>/dev/null)"
-fact disk "$(df -Pk "$place" | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')"
+fact disk "$(free "$place")"
 fact cores "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
 fact setsid "$(command -v setsid)"
 [ "$secrets" = no ] || fact shm "$(probe /dev/shm)"

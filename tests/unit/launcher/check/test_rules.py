@@ -1,0 +1,161 @@
+"""Each rule finds what it is for, and nothing where all is well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from launcher.check.facts import Facts, Python
+from launcher.check.model import Finding, Level, in_words
+from launcher.check.needs import HostNeeds, Source
+from launcher.check.rules import RULES, judge, size
+from launcher.run.locks import Holder
+
+GB = 10**9
+NEEDS = HostNeeds(
+    work_dir="/data/work",
+    processes=True,
+    path="",
+    locks=("npu-0", "npu-1"),
+    ranks=8,
+    memory_per_rank=2 * GB,
+    disk=50 * GB,
+    scheduler=True,
+    secrets=True,
+    sources=(Source("dataset", "/data/wiki", writable=False, may_be_made=False),),
+    packages=("numpy<2",),
+)
+FACTS = Facts(
+    work_dir="/data/work",
+    work_dir_refusal="",
+    file_system="ext2/ext3",
+    disk=100 * GB,
+    cores=8,
+    memory=16 * GB,
+    setsid="/usr/bin/setsid",
+    shm_refusal="",
+    sources=("read-only",),
+    python=Python("/opt/bin/python", {"python_version": "3.11"}, {"numpy": "1.26.4"}),
+    no_python="",
+)
+
+
+def test_nothing_is_said_of_a_host_that_has_all():
+    assert judge("node1", NEEDS, FACTS) == []
+
+
+FAULTS = {
+    "memory": ({"memory": 16 * GB - 1}, "8 ranks of 2 GB need 16 GB", "at most 7 ranks"),
+    "work directory": (
+        {"work_dir_refusal": "mkdir: Permission denied"},
+        "mkdir: Permission denied",
+        "work_dir",
+    ),
+    "disk": ({"disk": 50 * GB - 1}, "50 GB are free for /data/work", "launcher clean"),
+    "setsid": ({"setsid": ""}, "setsid is not in PATH", "util-linux"),
+    "secrets": ({"shm_refusal": "mkdir: No such file"}, "mkdir: No such file", "tmpfs"),
+    "port": ({"no_port": "none of the ports is free"}, "none of the ports is free", "ss -tlnp"),
+    "volumes": ({"sources": ("missing",)}, "/data/wiki is not there", "--set volumes.dataset.source"),
+    "packages": (
+        {"python": None, "no_python": "not in PATH=/bin"},
+        "not in PATH=/bin",
+        "path in the cluster",
+    ),
+    "devices": (
+        {"holders": (Holder("npu-1", "gd-1", 0.0, "ann@desk 1 2 3"),)},
+        "by run gd-1 of ann@desk",
+        "gd-1",
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", FAULTS)
+def test_a_fault_is_an_error_of_its_rule_with_a_remedy(rule):
+    change, words, remedy = FAULTS[rule]
+    (finding,) = judge("node1", NEEDS, replace(FACTS, **change))
+    assert (finding.host, finding.rule, finding.level) == ("node1", rule, Level.ERROR)
+    assert words in finding.words and remedy in finding.remedy
+
+
+def test_every_rule_is_tested():
+    assert set(FAULTS) | {"cores"} == set(RULES)
+
+
+def test_fewer_cores_than_ranks_is_a_warning():
+    (finding,) = judge("node1", NEEDS, replace(FACTS, cores=2))
+    assert (finding.rule, finding.level) == ("cores", Level.WARNING)
+    assert finding.words == "8 ranks share 2 cores"
+
+
+def test_no_number_of_ranks_is_proposed_where_not_one_fits():
+    (finding,) = judge("node1", NEEDS, replace(FACTS, memory=GB))
+    assert "at most" not in finding.remedy and "ps -eo" in finding.remedy
+
+
+@pytest.mark.parametrize("file_system", ["nfs", "nfs4"])
+def test_a_work_directory_on_nfs_is_refused(file_system):
+    (finding,) = judge("node1", NEEDS, replace(FACTS, file_system=file_system))
+    assert finding.rule == "work directory" and "NFS" in finding.words
+
+
+def test_containers_need_neither_setsid_nor_packages():
+    needs = replace(NEEDS, processes=False, packages=())
+    assert judge("node1", needs, replace(FACTS, setsid="", python=None)) == []
+
+
+def test_a_job_without_secrets_needs_no_shared_memory():
+    assert judge("node1", replace(NEEDS, secrets=False), replace(FACTS, shm_refusal="no")) == []
+
+
+VOLUMES = [
+    # writable, may_be_made, state, words or None
+    (False, False, "missing", "is not there"),
+    (False, False, "unmakeable", "is not there"),
+    (False, False, "unreadable", "may not be read"),
+    (False, False, "read-only", None),
+    (False, False, "writable", None),
+    (True, False, "missing", "is not there"),
+    (True, True, "missing", None),
+    (True, True, "unmakeable", "ranks may not make it"),
+    (True, True, "read-only", "may not be written"),
+    (True, True, "writable", None),
+]
+
+
+@pytest.mark.parametrize(("writable", "may_be_made", "state", "words"), VOLUMES)
+def test_volumes(writable, may_be_made, state, words):
+    needs = replace(NEEDS, sources=(Source("output", "/o p", writable, may_be_made),))
+    findings = judge("node1", needs, replace(FACTS, sources=(state,)))
+    assert [words in finding.words for finding in findings] == ([] if words is None else [True])
+    assert all(
+        "'/o p'" in finding.remedy or "volumes.output.source" in finding.remedy for finding in findings
+    )
+
+
+def test_findings_are_counted_in_words():
+    finding = Finding("node1", "disk", Level.ERROR, "full", "clean it")
+    assert in_words([finding]) == "1 check failed\nhost node1: disk: full\n  remedy: clean it"
+    assert in_words([finding, finding]).startswith("2 checks failed\n")
+    assert finding.to_json() == {
+        "host": "node1",
+        "rule": "disk",
+        "level": "error",
+        "words": "full",
+        "remedy": "clean it",
+    }
+
+
+SIZES = [
+    (0, "0 B"),
+    (-5, "0 B"),
+    (999, "999 B"),
+    (1500, "1.5 kB"),
+    (24_432_000_000, "24.4 GB"),
+    (10**13, "10000 GB"),
+]
+
+
+@pytest.mark.parametrize(("count", "text"), SIZES)
+def test_sizes_have_three_digits_and_a_unit(count, text):
+    assert size(count) == text

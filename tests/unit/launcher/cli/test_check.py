@@ -1,0 +1,87 @@
+"""`launcher check`: a table for people, JSON for programs, exit code 3 for what is lacking."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from launcher.cli.app import app
+from launcher.errors import SpecError
+
+BASE = random.randrange(10**5, 10**7)
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Run the command in a directory of its own; a job may be given."""
+    cluster = {
+        "schema": 1,
+        "name": "here",
+        "device": "cpu",
+        "runtime": "process",
+        "devices": f"{BASE}-{BASE + 7}",
+        "work_dir": str(tmp_path / "work"),
+        "hosts": [{"address": "localhost"}],
+    }
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(cluster))
+
+    def run(*words, job=None):
+        if job is not None:
+            whole = {"schema": 1, "name": "j", "ranks": 1, "launch": "none", "command": ["true"], **job}
+            (tmp_path / "j.yaml").write_text(yaml.safe_dump(whole))
+            words = (str(tmp_path / "j.yaml"), *words)
+        return CliRunner().invoke(app, ["check", *words, "-c", str(tmp_path / "c.yaml")])
+
+    return run
+
+
+def test_a_cluster_alone(check):
+    done = check()
+    assert done.exit_code == 0
+    assert done.stdout == "cluster here, 1 host: all good\n"
+
+
+def test_a_job_that_has_all_it_needs(check):
+    done = check(job={})
+    assert (done.exit_code, done.stdout) == (0, "job j on cluster here, 1 host: all good\n")
+
+
+def test_every_finding_has_its_host_words_and_remedy(check):
+    done = check(job={"needs": {"disk": "1000000TB"}, "volumes": {"data": {"source": "/no[b]where[/b]"}}})
+    assert done.exit_code == 3
+    head, disk, remedy, volume, _, _, last = done.stdout.splitlines()
+    assert head.split("  ")[0] == "HOST"
+    assert disk.startswith("localhost  disk     error") and "remedy: launcher clean" in remedy
+    assert "volume data: /no[b]where[/b] is not there" in volume
+    assert last == "job j on cluster here, 1 host: 2 errors"
+
+
+def test_a_warning_alone_is_no_failure(check, monkeypatch):
+    done = check("--set", "ranks=8", job={"needs": {}})
+    shown = check("--set", "ranks=8", "--json", job={})
+    findings = json.loads(shown.stdout)["findings"]
+    assert done.exit_code == 0 and {finding["level"] for finding in findings} <= {"warning"}
+    assert done.stdout.endswith("1 warning\n" if findings else "all good\n")
+
+
+def test_json(check):
+    done = check("--json", job={"needs": {"disk": "1000000TB"}})
+    assert done.exit_code == 3
+    shown = json.loads(done.stdout)
+    assert (shown["schema"], shown["checked"], shown["hosts"]) == (1, "job j on cluster here", ["localhost"])
+    (finding,) = shown["findings"]
+    assert set(finding) == {"host", "rule", "level", "words", "remedy"} and finding["rule"] == "disk"
+
+
+def test_a_wrong_requirement_is_an_error_of_the_job_file(check):
+    done = check(job={"needs": {"packages": ["a=1"]}})
+    assert isinstance(done.exception, SpecError) and "j.yaml:" in str(done.exception)
+
+
+def test_control_characters_of_a_host_do_not_reach_the_terminal(check):
+    done = check(job={"volumes": {"data": {"source": "/no\x1b[31mwhere"}}})
+    assert "\x1b" not in done.stdout and "/no\ufffd[31mwhere is not there" in done.stdout
