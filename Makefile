@@ -1,0 +1,96 @@
+# make gd-8p     general distillation of TinyBERT: 8 CPU ranks here, or 8 NPUs with CLUSTER=
+# make test      everything that is tested on one machine
+# Variables of gd-8p, all optional: CLUSTER= cluster file, DATA= dump, text or TFRecord directory, VOCAB= vocab.txt,
+# TEACHER= model directory, RANKS=, STEPS=, ARGS= more words for `launcher run`.
+
+PYTHON  ?= $(shell command -v python3.11 || command -v python3)
+VENV    := .venv
+BIN     := $(VENV)/bin
+CLUSTER ?= rank_tables/local.yaml
+DATA    ?=
+VOCAB   ?=
+TEACHER ?=
+RANKS   ?=
+STEPS   ?=
+ARGS    ?=
+
+.PHONY: help setup setup-dev gd-8p check test golden clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '1,5s/^# //p' Makefile
+
+# ---- set-up: a virtual environment, made anew when its requirements change
+
+setup: $(VENV)/.cpu
+setup-dev: $(VENV)/.dev
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) < sys.version_info[:2] < (3, 12))' || \
+	  { echo "MindSpore needs Python 3.10 or 3.11 here; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.cpu: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable '.[cpu]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.cpu
+	$(BIN)/pip install --quiet --editable '.[cpu,dev]'
+	@touch $@
+
+# ---- the flagship: what it needs is prepared by jobs of the launcher, once for each DATA and VOCAB
+
+KEY      := $(if $(DATA)$(VOCAB),$(shell printf '%s|%s' '$(abspath $(DATA))' '$(abspath $(VOCAB))' | cksum | cut -d' ' -f1),docstrings)
+PREPARED := $(CURDIR)/prepared/$(KEY)
+RECORDS  := $(PREPARED)/tfrecord/manifest.json
+TAUGHT   := $(PREPARED)/teacher/teacher-final/config.json
+RECORDS_GIVEN := $(if $(DATA),$(wildcard $(DATA)/.))
+RUN      := $(BIN)/launcher run --cluster '$(CLUSTER)'
+
+PREPARE_SET := --set 'volumes.output.source=$(PREPARED)' \
+  $(if $(DATA),--set 'volumes.text={source: "$(abspath $(DATA))"}') \
+  $(if $(VOCAB),--set 'volumes.vocabulary={source: "$(abspath $(VOCAB))"}')
+
+ifneq ($(CLUSTER),rank_tables/local.yaml)
+# Elsewhere DATA and TEACHER are paths on the hosts, and nothing is prepared on the way.
+GD_SET := $(if $(DATA),--set 'volumes.dataset.source=$(DATA)') $(if $(TEACHER),--set 'volumes.teacher.source=$(TEACHER)')
+GD_NEEDS :=
+else
+DATASET := $(if $(RECORDS_GIVEN),$(abspath $(DATA)),$(PREPARED)/tfrecord)
+GD_SET := --set 'volumes.dataset.source=$(DATASET)' \
+  --set 'volumes.teacher.source=$(or $(and $(TEACHER),$(abspath $(TEACHER))),$(dir $(TAUGHT)))'
+GD_NEEDS := $(if $(TEACHER),$(if $(RECORDS_GIVEN),,$(RECORDS)),$(TAUGHT))
+endif
+
+gd-8p: $(VENV)/.cpu $(GD_NEEDS)
+	$(RUN) jobs/gd-8p.yaml $(GD_SET) $(if $(RANKS),--set ranks=$(RANKS)) \
+	  $(if $(STEPS),--set script.parameters.steps=$(STEPS)) $(ARGS)
+
+$(RECORDS): $(if $(DATA),$(DATA)) $(VOCAB) | $(VENV)/.cpu
+	@mkdir -p '$(PREPARED)'
+	$(RUN) jobs/prepare.yaml $(PREPARE_SET)
+	@touch $@
+
+$(TAUGHT): $(if $(RECORDS_GIVEN),,$(RECORDS)) | $(VENV)/.cpu
+	@mkdir -p '$(PREPARED)'
+	$(RUN) jobs/teacher.yaml --set 'volumes.dataset.source=$(DATASET)' \
+	  --set 'volumes.output.source=$(PREPARED)/teacher'
+	@touch $@
+
+# ---- development
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/unit
+
+test: $(VENV)/.dev
+	$(BIN)/pytest --cov --cov-report=term tests
+
+golden: $(VENV)/.dev
+	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden
+	@git --no-pager diff --stat -- tests/golden
+
+clean:
+	rm -rf prepared build dist .pytest_cache .mypy_cache .ruff_cache .coverage*
