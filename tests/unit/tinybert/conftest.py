@@ -1,0 +1,67 @@
+"""Records and small models for the tests of training."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tinybert.config import ModelConfig
+from tinybert.rank import Rank, start
+from tinybert.tfrecord import encode_example, write_record
+
+VOCAB_SIZE = 50
+RecordWriter = Callable[..., Path]
+
+
+def example(number: int, length: int = 8, predictions: int = 2) -> dict[str, list]:
+    """One pretraining record; its first token is its number, the last two are padding."""
+    draw = random.Random(number)
+    real = length - 2
+    return {
+        "input_ids": [number, *(draw.randrange(VOCAB_SIZE) for _ in range(real - 1)), 0, 0],
+        "input_mask": [1] * real + [0, 0],
+        "segment_ids": [0] * (real // 2) + [1] * (real - real // 2) + [0, 0],
+        "masked_lm_positions": list(range(1, predictions + 1)),
+        "masked_lm_ids": [draw.randrange(VOCAB_SIZE) for _ in range(predictions)],
+        "masked_lm_weights": [1.0] + [float(draw.randrange(2)) for _ in range(predictions - 1)],
+        "next_sentence_labels": [draw.randrange(2)],
+    }
+
+
+@pytest.fixture
+def write_records(tmp_path: Path) -> RecordWriter:
+    """Write examples (by default number 0 to 39) to files of `tmp_path`/data, one after the other."""
+
+    def write(name: str = "a.tfrecord", examples: list[dict] | None = None) -> Path:
+        directory = tmp_path / "data"
+        directory.mkdir(exist_ok=True)
+        with (directory / name).open("wb") as file:
+            for record in examples or [example(number) for number in range(40)]:
+                write_record(file, encode_example(record))
+        return directory
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def student_size() -> ModelConfig:
+    """A student of 2 layers."""
+    return ModelConfig(VOCAB_SIZE, 8, 1, 2, 16, max_position_embeddings=16).without_dropout()
+
+
+@pytest.fixture(scope="session")
+def teacher_size() -> ModelConfig:
+    """Its teacher, of twice the layers and width."""
+    return ModelConfig(VOCAB_SIZE, 16, 2, 2, 32, max_position_embeddings=16).without_dropout()
+
+
+@pytest.fixture(autouse=True)
+def _mindspore(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start MindSpore as the stages do, before a test uses it: later its device cannot be chosen any more."""
+    if request.node.get_closest_marker("mindspore"):
+        # What start() would set and leave behind for the tests after this one.
+        for name, value in {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive", "GLOG_v": "3"}.items():
+            monkeypatch.setenv(name, value)
+        start(Rank(), seed=1)

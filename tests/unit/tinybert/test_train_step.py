@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tinybert.config import ModelConfig, TrainConfig
+
+pytestmark = pytest.mark.mindspore
+RNG = np.random.default_rng(3)
+IDS = RNG.integers(0, 50, (4, 8)).astype(np.int32)
+SEGMENTS = (RNG.integers(0, 2, (4, 8))).astype(np.int32)
+MASK = np.array([[1] * 8, [1] * 8, [1] * 5 + [0] * 3, [1] * 6 + [0] * 2], np.int32)
+
+
+def _step(student_size: ModelConfig, teacher_size: ModelConfig, learning_rate: float = 0.01) -> object:
+    from mindspore import set_seed
+    from tinybert.losses import GeneralDistillLoss
+    from tinybert.model import BertModel
+    from tinybert.optim import build_optimizer
+    from tinybert.train_step import TrainStep
+
+    set_seed(5)
+    loss = GeneralDistillLoss(BertModel(teacher_size), BertModel(student_size), teacher_size, student_size)
+    train = TrainConfig(4, learning_rate, warmup_ratio=0.0)
+    optimizer = build_optimizer(loss.trainable_params(), train, 50)
+    return TrainStep(loss, loss.metrics, optimizer, 1, train.clip_norm).set_train()
+
+
+def _batch() -> list:
+    from mindspore import Tensor
+
+    return [Tensor(IDS), Tensor(SEGMENTS), Tensor(MASK)]
+
+
+def test_training_lowers_the_loss_and_leaves_the_teacher_alone(
+    student_size: ModelConfig, teacher_size: ModelConfig
+) -> None:
+    step = _step(student_size, teacher_size)
+    teacher = {p.name: p.asnumpy().copy() for p in step.loss.teacher.get_parameters()}
+    pooler = step.loss.network.pooler.weight.asnumpy().copy()
+    results = [step(*_batch()) for _ in range(30)]
+    values = [dict(zip(step.names, result[0].asnumpy().tolist(), strict=True)) for result in results]
+    assert all(bool(finite) for _, finite in results)
+    assert values[-1]["loss"] < 0.5 * values[0]["loss"]
+    assert values[0]["loss"] == pytest.approx(values[0]["att_loss"] + values[0]["rep_loss"], rel=1e-6)
+    assert values[0]["lr"] == pytest.approx(0.01)
+    assert values[1]["lr"] == pytest.approx(0.01 * 49 / 50)
+    for parameter in step.loss.teacher.get_parameters():
+        np.testing.assert_array_equal(parameter.asnumpy(), teacher[parameter.name])
+    # The pooler gets no gradient in distillation; weight decay alone moves it (by less than 30 lr*decay).
+    np.testing.assert_allclose(step.loss.network.pooler.weight.asnumpy(), pooler, rtol=1e-4)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_reported(
+    student_size: ModelConfig, teacher_size: ModelConfig, bad: float
+) -> None:
+    from tinybert.weights import set_value
+
+    step = _step(student_size, teacher_size)
+    weight = step.loss.fit_dense.weight
+    set_value(weight, np.full(weight.shape, bad, np.float32))
+    assert not bool(step(*_batch())[1])
