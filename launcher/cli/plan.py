@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def plan(
     from launcher.plan.build import plan as make
     from launcher.spec.load import load
 
+    gc.disable()  # a plan is one large tree without cycles: to look for garbage in it would cost a third more
     made = make(load(cluster, job, overrides=set_, environ=os.environ))
     if output is not None:
         _write(made, output)

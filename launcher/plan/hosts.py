@@ -99,7 +99,10 @@ def _member_values(place: Site, member: Member) -> Mapping[str, Any]:
         "rank": member.rank,
         "host": place.host.label,
         "environment": member.environment,
-        "paths": paths,
+        "log_dir": paths.log,
+        "state_dir": paths.state,
+        "lease_dir": paths.lease,
+        "secrets_file": paths.secrets,
         "volumes": dict(paths.volumes),
     }
 
@@ -113,7 +116,7 @@ def _host_values(
         "host": place.host.label,
         "run": gang.binding.run_id,
         "sudo": ("sudo",) if sudo else (),
-        "state": place.layout.state,
+        "state_dir": place.layout.state,
         "directories": directories,
         "secrets_file": place.secrets,
         "path": ":".join(host_path),

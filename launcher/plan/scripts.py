@@ -50,6 +50,11 @@ def quote(value: Any) -> str:
     raise ValueError(f"{value!r:.80} cannot be a word of a shell script")
 
 
+def _exports(pairs: Iterable[tuple[str, str]]) -> str:
+    """Filter: names of environment variables and their values, as lines of shell."""
+    return _ShellText("\n".join([f"    export {name}={_quote_text(value)}" for name, value in pairs]))
+
+
 def _finalize(value: Any) -> Any:
     if type(value) is str:  # most are; a plan of thousands of ranks has half a million
         return _quote_text(value)
@@ -74,6 +79,7 @@ class Renderer:
             lstrip_blocks=True,
             cache_size=-1,
         )
+        self._environment.filters["exports"] = _exports
         self._environment.concat = _join  # type: ignore[method-assign]
         del (
             self._environment.globals["lipsum"],
