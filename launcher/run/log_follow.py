@@ -56,7 +56,7 @@ class Follower:
             elif time.monotonic() - unwatched_since > _UNWATCHED:
                 self.tell("nobody supervises this run: launcher attach takes it over")
                 return None
-            time.sleep(1.0)
+            time.sleep(_TICK)
 
     def _attempt(self, plan: Plan, view: View) -> Iterator[list[Line]]:
         sources, notes = find_sources(self.directory, plan, self.choose(plan))
