@@ -1,21 +1,23 @@
-"""Follows a run by its events; the run does not notice whether anybody does."""
+"""Follows a run by its events and the lines of rank 0; the run does not notice whether anybody does."""
 
 from __future__ import annotations
 
 import json as json_module
 import time
-from collections.abc import Iterable
-from typing import Any
 
+from launcher.cli.narrator import Narrator
 from launcher.cli.output import print_json, say
 from launcher.cli.summary import print_result
 from launcher.errors import ExitCode, LostContact
-from launcher.run.events import Event, read_events
+from launcher.run.events import read_events
+from launcher.run.log_sources import find_sources, load_plan
+from launcher.run.logs import LogTail
 from launcher.run.rundir import RunDir
 
 _TICK = 0.1
 _START = 30.0
 """Seconds for a supervisor to show itself."""
+_SPOKESMAN = "0"
 
 
 def follow(directory: RunDir, *, json: bool = False, quiet: bool = False) -> int:
@@ -24,7 +26,7 @@ def follow(directory: RunDir, *, json: bool = False, quiet: bool = False) -> int
     Raises LostContact when the supervisor is gone without an end.
     """
     try:
-        code = _until_end(directory, quiet=quiet or json)
+        code = _Follower(directory, quiet=quiet or json).until_end()
     except KeyboardInterrupt:
         name = directory.run_id
         say(f"\ndetached: the job goes on. launcher attach {name} | launcher cancel {name}")
@@ -38,84 +40,70 @@ def follow(directory: RunDir, *, json: bool = False, quiet: bool = False) -> int
     return code
 
 
-def _until_end(directory: RunDir, *, quiet: bool) -> int:
-    narrator = Narrator(quiet=quiet)
-    offset, began = 0, time.monotonic()
-    while True:
-        supervised = directory.is_supervised()  # before reading: what it wrote before it went is read below
-        events, offset = read_events(directory.events, offset)
-        narrator.tell(events)
-        if not supervised and narrator.end is not None:
-            return int(narrator.end)
-        if not supervised and time.monotonic() - began > (2.0 if narrator.heard else _START):
-            raise LostContact(
-                f"the supervisor of {directory.run_id} is gone; its ranks may still run",
-                hint=f"launcher attach {directory.run_id} takes the run over, launcher cancel ends it",
-            )
-        time.sleep(_TICK)
+class _Follower:
+    """Reads events, and between two of them what rank 0 says."""
 
-
-class Narrator:
-    """Events as lines for people; knows the exit code once the run has ended."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.end: int | None = None
-        self.heard = False
+    def __init__(self, directory: RunDir, *, quiet: bool) -> None:
+        self._directory = directory
         self._quiet = quiet
-        self._began: float | None = None
-        self._running: set[str] = set()
+        self._narrator = Narrator()
+        self._tail: LogTail | None = None
 
-    def tell(self, events: Iterable[Event]) -> None:
-        """Say what is worth saying."""
-        for event in events:
-            self._began = event["time"] if self._began is None else self._began
-            self.heard = True
-            line = self._line(event)
-            if line and not self._quiet:
-                say(f"{event['time'] - self._began:7.1f} s  {line}")
+    def until_end(self) -> int:
+        """Exit code of the run."""
+        offset, began = 0, time.monotonic()
+        try:
+            while True:
+                supervised = (
+                    self._directory.is_supervised()
+                )  # first: what it wrote before it went is read below
+                events, offset = read_events(self._directory.events, offset)
+                for event in events:
+                    self._say_rest(event["event"])
+                    for line in self._narrator.tell(event):
+                        self._say(line)
+                if not supervised:
+                    if self._narrator.end is not None:
+                        return self._narrator.end
+                    self._give_up_after(2.0 if self._narrator.has_begun else _START, began)
+                self._say_lines()
+        finally:
+            self._hang_up()
 
-    def _line(self, event: Event) -> str:
-        kind = event["event"]
-        if kind == "end":
-            self.end = event["exit_code"]
-        elif kind == "supervisor":
-            self.end = None
-        lines = {
-            "supervisor": self._on_supervisor,
-            "phase": self._on_phase,
-            "member": self._on_member,
-            "error": self._on_error,
-            "warning": self._on_warning,
-            "restart": self._on_restart,
-        }
-        return lines[kind](event) if kind in lines else ""
+    def _give_up_after(self, seconds: float, began: float) -> None:
+        if time.monotonic() - began > seconds:
+            name = self._directory.run_id
+            raise LostContact(
+                f"the supervisor of {name} is gone; its ranks may still run",
+                hint=f"launcher attach {name} takes the run over, launcher cancel {name} ends it",
+            )
 
-    def _on_supervisor(self, event: Event) -> str:
-        return "taken over" if event["epoch"] > 1 else ""
+    def _say_lines(self) -> None:
+        """Lines of rank 0 while an attempt is watched; else only time passes."""
+        if self._quiet or self._narrator.attempt is None:
+            time.sleep(_TICK)
+            return
+        if self._tail is None:
+            plan = load_plan(self._directory, self._narrator.attempt)
+            sources, _ = find_sources(self._directory, plan, [_SPOKESMAN])
+            self._tail = LogTail(sources)
+        for _, line in self._tail.poll(_TICK):
+            self._say(f"{'':11}[{_SPOKESMAN}] {line}")
+        if self._tail.is_done:
+            time.sleep(_TICK)
 
-    def _on_phase(self, event: Event) -> str:
-        attempt = event["attempt"]
-        return event["phase"] + (f" (attempt {attempt})" if attempt > 1 else "")
+    def _say_rest(self, kind: str) -> None:
+        """When an attempt is over, what rank 0 said last."""
+        if self._tail is not None and kind == "phase":
+            for _, line in [*self._tail.poll(_TICK), *self._tail.finish()]:
+                self._say(f"{'':11}[{_SPOKESMAN}] {line}")
+            self._hang_up()
 
-    def _on_member(self, event: Event) -> str:
-        who = "scheduler" if event["key"] == "scheduler" else f"rank {event['key']}"
-        if event["state"] == "running":
-            self._running.add(event["key"])
-            return ""
-        code = "" if event["exit_code"] is None else f", exit code {event['exit_code']}"
-        reason = f": {event['reason']}" if event["reason"] else ""
-        return f"{who} on {event['host']} {event['state']}{code}{reason}"
+    def _hang_up(self) -> None:
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
 
-    def _on_error(self, event: Event) -> str:
-        return f"error: {event['message']}"
-
-    def _on_warning(self, event: Event) -> str:
-        return f"warning: {event['message']}"
-
-    def _on_restart(self, event: Event) -> str:
-        return f"attempt {event['attempt']} in {event['delay']:g} s"
-
-
-def as_line(event: dict[str, Any]) -> str:
-    """One event as `describe` shows it."""
-    return Narrator(quiet=True)._line(event)
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            say(line)

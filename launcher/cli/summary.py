@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from launcher.plan.layout import log_name
 from launcher.run.rundir import RunDir
 
 _TAIL = 12
@@ -14,50 +14,54 @@ _TAIL = 12
 def print_result(directory: RunDir) -> None:
     """What result.json says: outcome, first failure with its last words, loss, speed, time of each phase."""
     result = json.loads(directory.result.read_text("utf-8"))
+    attempts, metrics = result["attempts"], result["metrics"]
     print(f"\nrun {result['run']}: {result['outcome']} (exit code {result['exit_code']})")
-    attempts = result["attempts"]
     if attempts and attempts[-1]["failure"]:
         _print_failure(directory, attempts[-1])
-    metrics = result["metrics"]
     if "loss_first" in metrics:
-        print(
-            f"  loss     {metrics['loss_first']:.4f} at the start, {metrics['loss_last']:.4f} after {metrics['steps']} steps"
-        )
+        first, last = metrics["loss_first"], metrics["loss_last"]
+        print(f"  loss     {first:.4f} at the start, {last:.4f} after {metrics['steps']} steps")
     if "samples_per_second" in metrics:
         print(f"  speed    {metrics['samples_per_second']:g} samples/s")
-    seconds = result["seconds"]
-    print("  seconds  " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
-    print(f"  logs     {directory.path}/LOG0 ..." if attempts else f"  events   {directory.events}")
+    print("  seconds  " + ", ".join(f"{name} {value:.1f}" for name, value in result["seconds"].items()))
+    print(f"  files    {_shown(directory.path)}: " + ("LOG<rank>/, " if attempts else "") + "result.json")
+
+
+def _shown(path: Path) -> Path:
+    """Relative where that is shorter to read."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _print_failure(directory: RunDir, attempt: dict[str, Any]) -> None:
     failure = attempt["failure"]
     key, host = failure["key"], failure["host"]
-    others = [
-        member for member in attempt["members"] if member["key"] != key and member["state"] == "stopped"
-    ]
-    print(
-        f"  first    rank {key} on {host} {failure['state']}, exit code {failure['exit_code']} {failure['reason']}".rstrip()
+    stopped = sum(member["state"] == "stopped" for member in attempt["members"])
+    also = sum(
+        member["state"] in ("ended", "gone") and member["exit_code"] != 0 for member in attempt["members"]
     )
-    print(f"           {len(others)} other members were stopped by the launcher")
+    code = "" if failure["exit_code"] is None else f" with exit code {failure['exit_code']}"
+    reason = f" ({failure['reason']})" if failure["reason"] else ""
+    print(f"  first    rank {key} on {host} {failure['state']}{code}{reason}")
+    print(f"           after it {also - 1} failed by themselves, {stopped} were stopped by the launcher")
     log = directory.log(attempt["number"], key)
     error = _read_json(log / "error.json")
     if error:
         print(f"  error    {error.get('type')}: {error.get('message')}")
-    print(f"  last lines of {log.name}/log.txt:")
+    print(f"  last lines of {_shown(log)}/log.txt:")
     for line in _tail(log / "log.txt"):
         print(f"    {line}")
 
 
-def _read_json(path: Any) -> dict[str, Any] | None:
+def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         return dict(json.loads(path.read_text("utf-8")))
     except (FileNotFoundError, ValueError):
         return None
 
 
-def _tail(path: Any) -> list[str]:
+def _tail(path: Path) -> list[str]:
     try:
         return list(path.read_text("utf-8", "replace").splitlines()[-_TAIL:])
     except FileNotFoundError:
-        return [f"(no {log_name('?')} was collected)"]
+        return ["(not collected)"]

@@ -41,6 +41,8 @@ def start_gang(ground: Ground, plan: Plan) -> None:
         ground.stop_if_cancelled()
         with ground.course.phase("start", attempt):
             on_all(hosts, lambda host: ground.runtime.start(host, plan, plan.host(host.label), ground.epoch))
+        members, ranks = len(plan.members), plan.ranks
+        ground.course.events.write("started", hosts=len(plan.hosts), members=members, ranks=ranks)
     except LostContact:
         raise
     except LauncherError as error:
