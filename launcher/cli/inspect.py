@@ -76,7 +76,7 @@ def _places(cluster_file: Path) -> Iterator[Place]:
 
 def status(
     run: options.Run = None,
-    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on until the run has ended.")] = False,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on until nothing of it runs.")] = False,
     json: options.Json = False,
 ) -> None:
     """What a run is doing now: phase, supervisor, each rank and how far it is. Exit code 5: not known."""
@@ -131,13 +131,15 @@ def _watch_in_place(directory: RunDir) -> Detail:
 
 
 def _looks(directory: RunDir) -> Iterator[Detail]:
+    """Until nothing of the run moves any more."""
     from launcher.run.detail import look_at
     from launcher.run.state import Standing
 
     while True:
         detail = look_at(directory)
         yield detail
-        if detail.state.standing is Standing.ENDED:
+        is_dead = detail.state.standing is Standing.ALONE and all(m.state.is_over for m in detail.members)
+        if is_dead or detail.state.standing is Standing.ENDED:
             return
         time.sleep(_REFRESH)
 

@@ -114,12 +114,11 @@ def _status_facts(detail: Detail) -> tuple[tuple[str, Any], ...]:
     stored = detail.stored
     history = stored.history
     ranks = "" if stored.ranks is None else f", ranks: {stored.ranks}"
-    phase = f"{history.phase}, since {ago(history.phase_since)}" if history.phase else ""
+    since = f" for {ago(history.phase_since)}" if stored.supervised and history.phase else ""
     return (
         ("run", stored.directory.run_id),
-        ("state", _state(detail.state)),
+        ("state", _state(detail.state).append(since)),
         ("job", f"{stored.about.get('job')} on {stored.about.get('cluster')}{ranks}"),
-        ("phase", phase if stored.supervised else ""),
         ("attempt", history.attempt or ""),
         ("supervisor", _supervisor(detail)),
     )
