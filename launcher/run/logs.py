@@ -14,7 +14,7 @@ from launcher.run.log_text import Frame, FrameParser, LineSplitter, Notice
 
 _LOOK = "0.25"
 _SILENCE = 30.0
-"""Seconds without a word after which contact counts as lost; a silent stream beats every 2 s."""
+"""Seconds without a word after which contact counts as lost; a silent stream beats every 8 s."""
 _RETRY = 2.0
 _TURN = 4 << 20
 """Bytes after which `poll` returns though more is there."""
