@@ -28,10 +28,11 @@ class Narrator:
         """What is worth saying of an event, with the seconds since the first one."""
         if self._began is None:
             self._began = event["time"]
-        for text in self._texts(event):
+        for text in self.texts(event):
             yield f"{event['time'] - self._began:7.1f} s  {text}"
 
-    def _texts(self, event: Event) -> Iterator[str]:
+    def texts(self, event: Event) -> Iterator[str]:
+        """The same without the time."""
         kind = event["event"]
         if kind == "supervisor":
             self.end = None
@@ -41,7 +42,8 @@ class Narrator:
             yield from self._phase(event)
         elif kind == "started":
             self._ranks, self._ended = event["ranks"], 0
-            yield f"started {event['members']} processes on {event['hosts']} host(s) for {event['ranks']} rank(s)"
+            where = f"{event['members']} processes on {event['hosts']} host(s)"
+            yield f"started {event['ranks']} rank(s): {where}"
         elif kind == "member":
             yield from self._member(event)
         elif kind in ("error", "warning"):

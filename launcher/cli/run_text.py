@@ -183,12 +183,12 @@ def _command(detail: Detail) -> str:
 
 def _events(events: Sequence[Event]) -> Table:
     """Events in words, with seconds since the first."""
-    from launcher.cli.follow import as_line
+    from launcher.cli.narrator import Narrator
 
-    shown = table("SECONDS", "EVENT")
+    shown, narrator = table("SECONDS", "EVENT"), Narrator()
     for event in events:
-        if line := as_line(event):
-            shown.add_row(data(f"{event['time'] - events[0]['time']:.1f}"), data(line))
+        for text in narrator.texts(event):
+            shown.add_row(data(f"{event['time'] - events[0]['time']:.1f}"), data(text))
     return shown
 
 
