@@ -22,7 +22,7 @@ _MANAGERS = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc")
 _CANN_ON_HOST = "/usr/local/Ascend"
 _SECURITY = ("no-new-privileges", "label=disable")
 _ULIMITS = ("nofile=65535:65535",)
-_NEEDS_CSV_QUOTES = re.compile(r'[,"\r\n]|^\s|\s$')
+_NEEDS_CSV_QUOTES = re.compile(r'[,"\r\n]')
 
 
 class Shared:
