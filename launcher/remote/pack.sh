@@ -5,4 +5,10 @@ for name; do
     shift
     [ ! -e "$name" ] || set -- "$@" "$name"
 done
-[ "$#" -eq 0 ] || exec tar -cf - -- "$@"
+[ "$#" -gt 0 ] || exit 0
+exec 3>&1
+said=$(LC_ALL=C tar -cf - -- "$@" 2>&1 >&3) && exit 0
+code=$?
+# that ranks write and delete files meanwhile is no error: the archive is whole, with what was there
+printf '%s\n' "$said" | grep -v -e ': file changed as we read it$' -e ': File removed before we read it$' >&2 || exit 0
+exit "$code"

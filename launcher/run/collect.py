@@ -6,7 +6,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -16,30 +16,32 @@ from launcher.plan.layout import log_name
 from launcher.plan.model import HostPlan, Plan
 from launcher.remote import script
 from launcher.run.fleet import together, try_on_all
-from launcher.run.ground import Ground
 from launcher.run.rundir import RunDir
 from launcher.runtime.fence import checked
 
 _TIMEOUT = 3600.0
 
 
-def collect(ground: Ground, plan: Plan) -> None:
-    """Fetch the logs of an attempt from all hosts, and link them as the newest.
+def collect(directory: RunDir, hosts: Iterable[Host], plan: Plan) -> None:
+    """Fetch the logs of an attempt from these of its hosts, and link the newest attempt's.
 
+    Works while ranks write, too; whoever collects the same run at the same time is waited for.
     Raises CheckFailed naming every host whose files could not be fetched; the others' are there.
     """
-    outcomes = try_on_all(ground.hosts.values(), lambda host: _fetch_logs(ground, host, plan))
-    link_logs(ground.directory, plan)
+    with directory.collect_lock():
+        outcomes = try_on_all(hosts, lambda host: _fetch_logs(directory, host, plan))
+        if int(plan.binding.attempt) == directory.attempts()[-1]:
+            link_logs(directory, plan)
     errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
     if errors:
         raise CheckFailed(f"not everything was collected: {together(errors)}", hint="launcher collect RUN")
 
 
-def collect_checkpoints(ground: Ground, plan: Plan) -> None:
+def collect_checkpoints(directory: RunDir, hosts: Iterable[Host], plan: Plan) -> None:
     """Fetch the run's own checkpoint directory, where the job has no output volume of its own."""
-    for host in ground.hosts.values():
-        part = plan.host(host.label)
-        _fetch(host, part.run_dir, ("ckpt",), ground.directory.path, ("*",))
+    with directory.collect_lock():
+        for host in hosts:
+            _fetch(host, plan.host(host.label).run_dir, ("ckpt",), directory.path, ("*",))
 
 
 def link_logs(directory: RunDir, plan: Plan) -> None:
@@ -52,10 +54,10 @@ def link_logs(directory: RunDir, plan: Plan) -> None:
         os.replace(fresh, directory.path / name)
 
 
-def _fetch_logs(ground: Ground, host: Host, plan: Plan) -> None:
+def _fetch_logs(directory: RunDir, host: Host, plan: Plan) -> None:
     part: HostPlan = plan.host(host.label)
     names = tuple(log_name(key) for key in part.members)
-    target = ground.directory.attempt(plan.binding.attempt)
+    target = directory.attempt(plan.binding.attempt)
     _fetch(host, part.attempt_dir, names, target, plan.policy.collect)
 
 

@@ -99,8 +99,8 @@ def _to_its_end(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
     number = int(plan.binding.attempt)
     with ground.course.phase("collect", number):
         try:
-            collect(ground, plan)
-            collect_checkpoints(ground, plan)
+            collect(ground.directory, ground.hosts.values(), plan)
+            collect_checkpoints(ground.directory, ground.hosts.values(), plan)
         except LauncherError as error:
             ground.course.collected = False
             ground.course.events.write("error", message=str(error), hint=error.hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,7 +42,8 @@ def find_sources(directory: RunDir, plan: Plan, keys: Sequence[str]) -> tuple[li
     """
     attempt = int(plan.binding.attempt)
     over = is_over(directory, attempt)
-    if over and _was_collected(directory) and not (set(keys) - set(collected(directory, plan, keys))):
+    here = directory.is_collected() or not directory.result.exists()  # each attempt is, before the next
+    if over and here and not (set(keys) - set(collected(directory, plan, keys))):
         return [local_source(directory, plan, keys)], []
     parts = [part for part in plan.hosts if not set(keys).isdisjoint(part.members)]
     with ThreadPoolExecutor(max_workers=IN_FLIGHT) as pool:
@@ -55,11 +55,11 @@ def find_sources(directory: RunDir, plan: Plan, keys: Sequence[str]) -> tuple[li
     for part in parts:
         error = reached[part.label]
         if isinstance(error, HostError):
-            here = collected(directory, plan, _only(part.members, keys))
-            if not here:
+            copies = collected(directory, plan, _only(part.members, keys))
+            if not copies:
                 raise error
             notes.append(f"{error}; what has been collected of it is shown")
-            sources.append(local_source(directory, plan, here))
+            sources.append(local_source(directory, plan, copies))
     return sources, notes
 
 
@@ -90,13 +90,6 @@ def find_starts(sources: Sequence[Source], since: str | None, lines: int | None)
         )
         rows = [line.split() for answer in answers for line in answer.splitlines()]
     return {key: int(offset) for key, offset in rows}
-
-
-def _was_collected(directory: RunDir) -> bool:
-    """Whether the supervisor could fetch everything; an older attempt is collected before the next begins."""
-    if not directory.result.exists():
-        return True
-    return bool(json.loads(directory.result.read_text("utf-8")).get("collected"))
 
 
 def _try_to_connect(part: HostPlan) -> Host | HostError:

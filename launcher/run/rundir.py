@@ -6,6 +6,8 @@ runs/<id>/
     events.jsonl        what happened, one JSON object a line
     supervisor.lock     held by the supervisor while it lives; supervisor.log is what it says
     cancel              somebody wants the run to end
+    collected           the run is over, and `launcher collect` has fetched what its supervisor could not
+    collect.lock        held while files are fetched from hosts
     attempt-<n>/        plan.json, rank_table.json, scripts/, LOG<rank>/
     LOG<rank>           links to the newest attempt
     ckpt/  result.json
@@ -14,6 +16,7 @@ runs/<id>/
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +66,10 @@ class RunDir:
         return self.path / "cancel"
 
     @property
+    def collected(self) -> Path:
+        return self.path / "collected"
+
+    @property
     def supervisor_log(self) -> Path:
         return self.path / "supervisor.log"
 
@@ -93,6 +100,19 @@ class RunDir:
                 yield False
             else:
                 yield True
+
+    @contextmanager
+    def collect_lock(self) -> Iterator[None]:
+        """Hold the lock of what is fetched from hosts; waits for another process that has it."""
+        with open(self.path / "collect.lock", "a", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def is_collected(self) -> bool:
+        """Whether everything of a run that is over is here: its supervisor says so, or a later collect."""
+        if self.collected.exists():
+            return True
+        return self.result.exists() and bool(json.loads(self.result.read_text("utf-8")).get("collected"))
 
     def is_supervised(self) -> bool:
         """Whether a supervisor of this run lives on this machine."""

@@ -1,0 +1,101 @@
+"""`launcher collect`: fetch again what hosts hold of a run, while it runs or after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from launcher.errors import LauncherError
+from launcher.files import write_atomically
+from launcher.hosts import Host, HostError, connect
+from launcher.plan.model import Plan
+from launcher.remote import script
+from launcher.run.collect import collect, collect_checkpoints
+from launcher.run.fleet import try_on_all
+from launcher.run.log_sources import load_plan
+from launcher.run.rundir import RunDir
+from launcher.runtime.fence import checked
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was fetched, and why the rest was not."""
+
+    directory: RunDir
+    attempts: tuple[int, ...]
+    is_over: bool
+    """Whether every host that was reached had finished the run; else its files may still grow."""
+    errors: tuple[LauncherError, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `launcher collect --json` prints it."""
+        return {
+            "schema": 1,
+            "run": self.directory.run_id,
+            "path": str(self.directory.path),
+            "attempts": list(self.attempts),
+            "over": self.is_over,
+            "complete": not self.errors,
+            "errors": [str(error) for error in self.errors],
+        }
+
+
+def recollect(directory: RunDir, *, every_attempt: bool) -> Collected:
+    """Fetch logs and, once the run is over, checkpoints. Raises LauncherError where no rank was ever started.
+
+    What can be fetched is, whatever fails elsewhere.
+    """
+    numbers = directory.attempts() if every_attempt else directory.attempts()[-1:]
+    if not numbers:
+        raise LauncherError(
+            f"run {directory.run_id} has not started its ranks: there is nothing to collect",
+            hint=f"launcher status {directory.run_id}",
+        )
+    newest = load_plan(directory, numbers[-1])
+    hosts, errors = _connect(newest)
+    over = _is_over(newest, hosts)
+    for number in numbers:
+        plan = load_plan(directory, number)
+        errors += _tried(collect, directory, hosts, plan)
+    if over:
+        errors += _tried(collect_checkpoints, directory, hosts, newest)
+    if over and not errors and numbers == directory.attempts():
+        write_atomically(directory.collected, "")
+    for host in hosts.values():
+        host.close()
+    return Collected(directory, tuple(numbers), over, tuple(errors))
+
+
+def _connect(plan: Plan) -> tuple[dict[str, Host], list[LauncherError]]:
+    hosts: dict[str, Host] = {}
+    errors: list[LauncherError] = []
+    for part in plan.hosts:
+        try:
+            hosts[part.label] = connect(part.label, part.address)
+        except HostError as error:
+            errors.append(error)
+    return hosts, errors
+
+
+def _is_over(plan: Plan, hosts: Mapping[str, Host]) -> bool:
+    """Whether every host in reach says that the run has been finished."""
+    answers = try_on_all(
+        hosts.values(),
+        lambda host: checked(host, script("is_finished"), plan.host(host.label).run_dir).out.strip(),
+    )
+    return bool(answers) and all(answer == "yes" for answer in answers.values())
+
+
+def _tried(
+    fetch: Callable[[RunDir, list[Host], Plan], None],
+    directory: RunDir,
+    hosts: Mapping[str, Host],
+    plan: Plan,
+) -> list[LauncherError]:
+    present = [hosts[part.label] for part in plan.hosts if part.label in hosts]
+    try:
+        fetch(directory, present, plan)
+    except LauncherError as error:
+        return [error]
+    return []
