@@ -52,7 +52,7 @@ def parse_facts(text: str) -> Facts:
         file_system=one["file_system"],
         disk=int(one["disk"] or 0),
         cores=int(one["cores"]),
-        memory=min(int(words) for name, words in lines if name == "memory"),
+        memory=max(0, min(int(words) for name, words in lines if name == "memory")),
         setsid=one["setsid"],
         shm_refusal=one.get("shm", ""),
         sources=tuple(words.strip() for name, words in lines if name == "source"),

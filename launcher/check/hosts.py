@@ -99,5 +99,7 @@ def _python_words(needs: HostNeeds) -> list[str]:
 def _failed(label: str, error: LauncherError) -> Finding:
     words = str(error).removeprefix(f"host {label}: ")
     is_contact = isinstance(error, HostError)
-    remedy = error.hint or ("can you reach it by hand?" if is_contact else "see what the host says")
+    remedy = error.hint or (
+        "reach it by hand first, as in the cluster file" if is_contact else "see what the host says"
+    )
     return Finding(label, "contact" if is_contact else "host", Level.ERROR, words, remedy)

@@ -88,7 +88,7 @@ def status(
     detail = _watch(directory, json=json) if watch else look_at(directory)
     if not watch:
         _print_status(detail, json=json)
-    _suggest(detail)
+    _suggest(detail, "status")
     if detail.state.standing is Standing.UNKNOWN:
         raise typer.Exit(ExitCode.LOST_CONTACT)
 
@@ -161,13 +161,15 @@ def describe(run: options.Run = None, json: options.Json = False) -> None:
         print_json({**detail.to_json(), **more})
     else:
         print_table(description(detail, events))
-    _suggest(detail)
+    _suggest(detail, "describe")
 
 
-def _suggest(detail: Detail) -> None:
+def _suggest(detail: Detail, just_now: str) -> None:
     """The next useful commands, for people."""
     if not sys.stdout.isatty():
         return
     from launcher.cli.run_text import next_commands
 
-    say("next: " + " | ".join(next_commands(detail)))
+    commands = [each for each in next_commands(detail) if not each.startswith(f"launcher {just_now} ")]
+    if commands:
+        say("next: " + " | ".join(commands))

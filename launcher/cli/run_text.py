@@ -33,9 +33,9 @@ def print_overviews(overviews: Sequence[Overview]) -> None:
     """The table of `list`."""
     shown = table("RUN", "AGE", "RANKS", "JOB", "STATE")
     for run in overviews:
-        shown.add_row(
-            data(run.run), data(ago(run.created)), data(run.ranks), data(run.job), _state(run.state)
-        )
+        state = _state(run.state)
+        state.no_wrap, state.overflow = True, "ellipsis"
+        shown.add_row(data(run.run), data(ago(run.created)), data(run.ranks), data(run.job), state)
     print_table(shown)
 
 
@@ -63,7 +63,8 @@ def next_commands(detail: Detail) -> Iterator[str]:
     """What one may want to do with a run in this state."""
     run, standing = detail.stored.directory.run_id, detail.state.standing
     if standing is Standing.ENDED:
-        yield f"launcher logs {run}"
+        if detail.plan is not None:
+            yield f"launcher logs {run}"
         yield f"launcher describe {run}"
     elif standing in (Standing.ALONE, Standing.UNKNOWN):
         yield f"launcher attach {run}"

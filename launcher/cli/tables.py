@@ -29,12 +29,12 @@ def print_table(shown: RenderableType) -> None:
 
 
 def table(*columns: str) -> Table:
-    """An empty table without lines; cells are never cut, but folded."""
+    """An empty table without lines; where it is too wide, the last column is folded first."""
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column != columns[-1])
     return made
 
 

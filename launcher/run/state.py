@@ -172,8 +172,9 @@ def judge_traces(traces: Sequence[Trace]) -> RunState:
 def _supervised(history: History) -> RunState:
     if history.phase in _BEFORE_RANKS:
         return RunState(Standing.STARTING, history.phase or "its supervisor has just started")
-    again = f", attempt {history.attempt}" if history.attempt > 1 else ""
-    return RunState(Standing.RUNNING, history.phase + again)
+    doing = [] if history.phase == "watch" else [history.phase]
+    again = [f"attempt {history.attempt}"] if history.attempt > 1 else []
+    return RunState(Standing.RUNNING, ", ".join(doing + again))
 
 
 def _end_of(history: History, result: Mapping[str, Any] | None) -> End | None:

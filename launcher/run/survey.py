@@ -39,7 +39,7 @@ class Stored:
     ranks: int | str | None
     """A number, or `all` where no plan has been made yet."""
     places: tuple[Place, ...]
-    """Where its hosts keep it; none where no plan has been made yet."""
+    """Where its hosts keep it; none where they need not be asked or nothing was planned yet."""
 
     @property
     def is_settled(self) -> bool:
@@ -86,16 +86,18 @@ def read_stored(directory: RunDir, *, with_events: bool = True) -> Stored:
     supervised = directory.is_supervised()  # before the events: what it wrote before it went is read then
     result = _read(directory.result)
     events = [] if result is not None and not with_events else read_events(directory.events)[0]
-    plan = _newest_plan(directory)
-    spec = _read(directory.spec) or {}
+    history, spec = read_history(events), _read(directory.spec) or {}
+    settled = is_settled(history, supervised=supervised, result=result)
+    ranks = spec.get("job", {}).get("ranks")
+    plan = None if settled and isinstance(ranks, int) else _newest_plan(directory)
     return Stored(
         directory=directory,
         about=_read(directory.about) or {},
         spec=spec,
-        history=read_history(events),
+        history=history,
         result=result,
         supervised=supervised,
-        ranks=plan["ranks"] if plan else spec.get("job", {}).get("ranks"),
+        ranks=plan["ranks"] if plan else ranks,
         places=_places(plan) if plan else (),
     )
 

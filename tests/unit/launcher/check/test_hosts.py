@@ -264,6 +264,7 @@ def test_what_a_cgroup_still_gives(tmp_path):
 def test_the_least_memory_counts():
     base = "work_dir /w\nrefusal \nfile_system ext4\ndisk 1\ncores 1\nsetsid \n"
     assert parse_facts(base + "memory 900\nmemory 300\nmemory 800\n").memory == 300
+    assert parse_facts(base + "memory 900\nmemory -20\n").memory == 0
 
 
 @pytest.fixture

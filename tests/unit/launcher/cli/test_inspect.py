@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -142,7 +143,7 @@ def test_status_of_a_run_that_goes_on(runs, call):
     assert done.exit_code == 0
     facts, _, members = done.stdout.partition("\n\n")
     assert rows(facts)[0] == ["run", directory.run_id]
-    assert re.fullmatch(r"running: watch for \d+ s", rows(facts)[1][1])
+    assert re.fullmatch(r"running for \d+ s", rows(facts)[1][1])
     assert rows(facts)[2:] == [
         ["job", "gd on here, ranks: 2"],
         ["attempt", "1"],
@@ -208,7 +209,7 @@ def test_ctrl_c_ends_the_watching_alone(runs, call, monkeypatch):
 
     directory = runs.make()
     runs.begin(directory)
-    monkeypatch.setattr(inspect.time, "sleep", interrupt)
+    monkeypatch.setattr(inspect, "time", SimpleNamespace(sleep=interrupt))
     with directory.supervisor_lock():
         assert call("status", "-w").exit_code == 130
 
@@ -256,7 +257,7 @@ AGES = [
 
 @pytest.mark.parametrize(("seconds", "text"), AGES)
 def test_ages_have_one_unit(monkeypatch, seconds, text):
-    monkeypatch.setattr(run_text.time, "time", lambda: 10**9)
+    monkeypatch.setattr(run_text, "time", SimpleNamespace(time=lambda: 10**9))
     assert run_text.ago(10**9 - seconds) == text
     assert run_text.ago(None) == ""
 
@@ -292,7 +293,7 @@ def test_on_a_terminal_nothing_is_wider_than_it_and_the_next_commands_are_told(r
     text = on_a_terminal(*words)
     assert directory.run_id in text and "ended with 1" in text
     if words != ("list",):
-        assert text.rstrip().splitlines()[-1].startswith(f"next: launcher logs {directory.run_id} | ")
+        assert text.rstrip().splitlines()[-1].startswith(f"next: launcher logs {directory.run_id}")
     lines = [line for line in text.splitlines() if not line.startswith("next: ")]
     assert max(len(line.rstrip()) for line in lines) <= 80
 

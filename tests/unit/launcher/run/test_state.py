@@ -104,7 +104,11 @@ def test_a_supervisor_without_a_phase():
 def test_supervised(phase):
     history = read_history([*BEGINNING, event("phase", phase=phase, attempt=2)])
     state = judge(history, supervised=True, age=1)
-    assert (state.standing, state.words) == (Standing.RUNNING, f"{phase}, attempt 2")
+    assert (state.standing, state.words) == (
+        Standing.RUNNING,
+        "attempt 2" if phase == "watch" else f"{phase}, attempt 2",
+    )
+    assert judge(read_history(BEGINNING), supervised=True, age=1).words == ""
 
 
 def test_an_end_is_the_end_even_while_its_writer_goes():
