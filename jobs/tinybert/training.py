@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tinybert.dataset import RecordFiles
 from tinybert.loop import train
 from tinybert.metrics import MetricsLog
 from tinybert.plan import StepPlan, plan_steps
-from tinybert.rank import Rank, broadcast_from_first, start
+from tinybert.rank import Rank, broadcast_from_first, gather_from_ranks, start
 from tinybert.stage import StageError, say
 from tinybert.weights import MODEL_FILE, load_parameters, read_tensors, write_model
 
@@ -120,19 +121,24 @@ def execute(run: TrainingRun, loss: Any) -> None:
     limits = ValueLimits(run.model.vocab_size, run.model.type_vocab_size)
     feed = batches(run.records, run.columns, run.sharding, limits, done)
     sink_columns = run.columns if run.rank.device == "Ascend" else None
-    train(
-        step,
-        feed,
-        run.plan,
-        done,
-        metrics,
-        lambda at: run.store.save(at, state.files(), run.info),
-        sink_columns,
-    )
+
+    def save(at: int) -> None:
+        _check_equal_on_ranks(run.rank, state, at)
+        run.store.save(at, state.files(), run.info)
+
+    train(step, feed, run.plan, done, metrics, save, sink_columns)
+    _check_equal_on_ranks(run.rank, state, run.plan.total_steps)
     if run.rank.id == 0:
         described = run.store.described(run.plan.total_steps, run.info)
         write_model(run.store.final, state.final_files(), described)
         say(f"{run.store.final}: written after step {run.plan.total_steps}")
+
+
+def _check_equal_on_ranks(rank: Rank, state: TrainingState, step: int) -> None:
+    """Raise RuntimeError unless all ranks hold the same bits, as data parallelism promises."""
+    digests = [digest for (digest,) in gather_from_ranks(rank, [state.digest()])]
+    if len(set(digests)) > 1:
+        raise RuntimeError(f"step {step}: the ranks' weights have come apart (CRC-32 by rank: {digests})")
 
 
 class TrainingState:
@@ -159,6 +165,13 @@ class TrainingState:
         """Of a final model: what the next stage may want."""
         beside = {EXTRA_FILE: _arrays(self.beside)} if self.beside else {}
         return {MODEL_FILE: _arrays(self.model), **beside}
+
+    def digest(self) -> int:
+        """31 bits of a CRC of all values."""
+        crc = 0
+        for parameter in (*self.model.values(), *self.rest.values()):
+            crc = zlib.crc32(parameter.asnumpy().tobytes(), crc)
+        return crc & 0x7FFFFFFF
 
     def load(self, directory: Path) -> None:
         """Take the values of a checkpoint. Raises StageError where it does not fit."""
