@@ -14,6 +14,8 @@ app = typer.Typer(
     help="Start distributed training jobs as containers, one per NPU, on hosts reachable over SSH.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,  # `launcher completion` does it
+    rich_markup_mode=None,  # rich takes longer to import than all else together
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

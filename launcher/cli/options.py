@@ -20,6 +20,7 @@ Set = Annotated[
         metavar="A.B=V",
         help="Replace a value of the job file, or cluster.a.b=v.",
         default_factory=list,
+        show_default=False,
     ),
 ]
 Run = Annotated[
@@ -34,5 +35,8 @@ Ranks = Annotated[
     typer.Option("--rank", metavar="0,3-5", help="Only these ranks; `scheduler` too.", show_default=False),
 ]
 HostNames = Annotated[
-    list[str], typer.Option("--host", metavar="NAME", help="Only these hosts.", default_factory=list)
+    list[str],
+    typer.Option(
+        "--host", metavar="NAME", help="Only these hosts.", default_factory=list, show_default=False
+    ),
 ]
