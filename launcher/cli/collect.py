@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from launcher.cli import options
 from launcher.cli.output import print_error, print_json, say
-from launcher.errors import ExitCode
+from launcher.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from launcher.run.clean import Item, Sweep
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(collect)
+    app.command()(clean)
 
 
 def collect(
@@ -42,3 +48,65 @@ def collect(
         say("the run has not ended: its logs may grow, its checkpoints are still on its hosts")
     if done.errors:
         raise typer.Exit(int(ExitCode.CHECK_FAILED))
+
+
+def clean(
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="Run directories here, too: logs, checkpoints, results.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Remove what your finished and collected runs have left on the hosts of a cluster.
+
+    Also code that no run uses, locks of runs that are gone, and rests of interrupted actions. Shows it and
+    asks first; with --json and without -y it only shows. Runs that live, that were not collected or that
+    somebody else supervises stay.
+    """
+    import os
+
+    from launcher.run import clean as cleaning
+    from launcher.spec.load import load_cluster
+
+    loaded = load_cluster(cluster, environ=os.environ)
+    sweep = cleaning.sweep(loaded, remove=False)
+    items = [*sweep.items, *(cleaning.local_items(cleaning.local_runs(sweep)) if runs else ())]
+    if not json:
+        _show(items, sweep)
+    removing = bool(items) and (yes or (not json and _asked()))
+    if removing:
+        sweep = cleaning.sweep(loaded, remove=True)
+        items = [*sweep.items, *(cleaning.remove_local(cleaning.local_runs(sweep)) if runs else ())]
+        say(f"removed: {len(items)} things, {_size(items)}")
+    if json:
+        print_json({"schema": 1, "removed": removing, **sweep.to_json(items)})
+    for error in sweep.errors:
+        print_error(error)
+    if sweep.errors:
+        raise typer.Exit(int(sweep.errors[0].exit_code))
+
+
+def _show(items: Sequence[Item], sweep: Sweep) -> None:
+    from launcher.cli.tables import data, print_table, table
+
+    shown = table("HOST", "WHAT", "NAME", "SIZE")
+    for item in items:
+        shown.add_row(data(item.host), data(item.what), data(item.name), data(f"{item.kib / 1024:.1f} MiB"))
+    if items:
+        print_table(shown)
+    for kept in sweep.kept:
+        say(f"kept: {kept.name} on {kept.host}: {kept.why}")
+    if not items:
+        say("nothing to remove")
+
+
+def _asked() -> bool:
+    """Whether a person wants it. Raises UsageError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError("nothing was removed: nobody is there to be asked", hint="launcher clean -y")
+    return typer.confirm("Remove all of this?", err=True)
+
+
+def _size(items: Iterable[Item]) -> str:
+    return f"{sum(item.kib for item in items) / 1024:.1f} MiB"

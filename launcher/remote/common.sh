@@ -37,3 +37,15 @@ labelled() { # run, attempt: pids that carry both in their environment
 log_of() { # key: name of a member's log directory
     [ "$1" = scheduler ] && echo LOG_SCHED || printf 'LOG%s\n' "$1"
 }
+STALE=120 # seconds by this host's clock after which an untouched lock may be another's
+has_live_ranks() { # run directory, run
+    for record in "$1"/attempt-*/state/*.pid; do
+        alive "$record" && return 0
+    done
+    command -v docker >/dev/null 2>&1 && [ -n "$(docker ps -q --filter "label=launcher.run=$2" 2>/dev/null)" ]
+}
+is_stale() { # lock
+    touched=$(cat "$1/touched" 2>/dev/null || stat -c %Y "$1" 2>/dev/null || date +%s)
+    [ $(($(date +%s) - touched)) -gt "$STALE" ] || return 1
+    ! has_live_ranks "$(cat "$1/run_dir" 2>/dev/null)" "$(cat "$1/run" 2>/dev/null)"
+}

@@ -1,20 +1,8 @@
 # run directory, epoch, directory of locks, run, owner, locks…: take all locks or none
 fence "$1" "$2"
 run_dir=$1 root=$3 run=$4 owner=$5 && shift 5
-STALE=120
 [ -d "$root" ] || { mkdir -p "$root" && chmod 1777 "$root"; } || exit 1
 
-has_live_ranks() { # run directory, run
-    for record in "$1"/attempt-*/state/*.pid; do
-        alive "$record" && return 0
-    done
-    command -v docker >/dev/null 2>&1 && [ -n "$(docker ps -q --filter "label=launcher.run=$2" 2>/dev/null)" ]
-}
-is_stale() { # lock
-    touched=$(cat "$1/touched" 2>/dev/null || stat -c %Y "$1" 2>/dev/null || date +%s)
-    [ $(($(date +%s) - touched)) -gt "$STALE" ] || return 1
-    ! has_live_ranks "$(cat "$1/run_dir" 2>/dev/null)" "$(cat "$1/run" 2>/dev/null)"
-}
 take() { # lock
     mkdir "$1" 2>/dev/null || return 1
     write "$1/run" "$run" && write "$1/touched" "$(date +%s)" && write "$1/since" "$(date +%s)" &&

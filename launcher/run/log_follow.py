@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from launcher.plan.model import Plan
 from launcher.run.log_order import last_of_each
-from launcher.run.log_sources import find_sources, is_over, load_plan
+from launcher.run.log_sources import find_sources, has_ended, is_over, load_plan
 from launcher.run.log_view import Account, View
 from launcher.run.logs import Line, LogTail
 from launcher.run.rundir import RunDir
@@ -47,7 +47,7 @@ class Follower:
             newer = [number for number in self.directory.attempts() if number > shown]
             if newer:
                 return newer[0] if shown else newer[-1]
-            if self.directory.result.exists():
+            if has_ended(self.directory):
                 return None
             if self.directory.is_supervised():
                 unwatched_since = None

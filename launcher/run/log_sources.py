@@ -32,7 +32,12 @@ def load_plan(directory: RunDir, attempt: int) -> Plan:
 
 def is_over(directory: RunDir, attempt: int) -> bool:
     """Whether nothing of an attempt runs any more, as its supervisor has written down."""
-    return directory.result.exists() or directory.attempts()[-1] > attempt
+    return has_ended(directory) or directory.attempts()[-1] > attempt
+
+
+def has_ended(directory: RunDir) -> bool:
+    """Whether a run is over: its supervisor has written so, or `launcher collect` has found it so."""
+    return directory.result.exists() or directory.collected.exists()
 
 
 def find_sources(directory: RunDir, plan: Plan, keys: Sequence[str]) -> tuple[list[Source], list[str]]:

@@ -1,0 +1,74 @@
+# look or remove, work directory, directory of locks, pairs of run and epoch: what those finished runs have left,
+# code that no other run uses, stale locks. Of each: what, name, KiB; or kept, name, why. Only what is our own.
+mode=$1 work=$2 locks=$3
+shift 3
+found() { # what, name, path: already under the name that is removed
+    size=$(du -sk "$3" 2>/dev/null) && size=${size%%[!0-9]*}
+    if [ "$mode" = remove ]; then
+        chmod -R u+w "$3" 2>/dev/null
+        rm -rf "$3" || { printf 'kept %s could not be removed\n' "$2"; return; }
+    fi
+    printf '%s %s %s\n' "$1" "$2" "${size:-0}"
+}
+why_not() { # run directory, run, epoch: empty if the run may go
+    if [ ! -O "$1" ] || [ -L "$1" ]; then echo "it belongs to somebody else"
+    elif [ ! -e "$1/finished" ]; then echo "it has not ended"
+    elif [ "$(highest_epoch "$1")" != "$3" ]; then echo "another launcher has taken it over"
+    elif has_live_ranks "$1" "$2"; then echo "its ranks live"
+    else
+        for directory in "$1"/attempt-*; do
+            [ -z "$(labelled "$2" "${directory##*-}")" ] || { echo "processes of it live"; return; }
+        done
+    fi
+}
+clean_run() { # run, epoch: renamed before it goes, so that nobody takes over half of a run
+    run_dir=$work/runs/$1 doomed=$work/runs/.removed-$1
+    case $1 in '' | *[!a-z0-9-]*) die 2 "not a run: $1" ;; esac
+    [ -d "$run_dir" ] || return 0
+    why=$(why_not "$run_dir" "$1" "$2")
+    [ -z "$why" ] || { printf 'kept %s %s\n' "$1" "$why"; return; }
+    [ "$mode" = remove ] || { going="$going$1 " && found run "$1" "$run_dir"; return; }
+    mv -T "$run_dir" "$doomed" || exit 1
+    why=$(why_not "$doomed" "$1" "$2")
+    [ -z "$why" ] || { mv -T "$doomed" "$run_dir"; printf 'kept %s %s\n' "$1" "$why"; return; }
+    found run "$1" "$doomed"
+}
+is_used() { # digest of code: a run that stays has it in a plan
+    for plan in "$work"/runs/*/attempt-*/plan.json; do
+        run_dir=${plan%/attempt-*}
+        case $going in *" ${run_dir##*/} "*) continue ;; esac
+        grep -qF -e "$1" "$plan" 2>/dev/null && return 0
+    done
+    return 1
+}
+clean_code() { # directory: an upload looks for it after its plan is there; who wants it meanwhile gets it back
+    name=${1##*/}
+    [ -d "$1" ] && [ -O "$1" ] && ! is_used "$name" || return 0
+    [ "$mode" = remove ] || { found code "$name" "$1"; return; }
+    mv -T "$1" "$work/code/.removed-$name" || exit 1
+    if is_used "$name"; then mv -T "$work/code/.removed-$name" "$1" 2>/dev/null && return; fi
+    found code "$name" "$work/code/.removed-$name"
+}
+clean_lock() { # lock
+    [ -d "$1" ] && [ -O "$1" ] && is_stale "$1" || return 0
+    [ "$mode" = remove ] || { found lock "${1##*/}" "$1"; return; }
+    mv -T "$1" "$1.stale-clean" 2>/dev/null || return 0
+    if is_stale "$1.stale-clean"; then found lock "${1##*/}" "$1.stale-clean"; else mv -T "$1.stale-clean" "$1"; fi
+}
+for left in "$work"/runs/.removed-* "$work"/code/.removed-*; do # by a clean that was killed
+    [ ! -d "$left" ] || [ ! -O "$left" ] || found rest "${left##*/.removed-}" "$left"
+done
+going=' ' # runs that would be gone
+while [ "$#" -gt 1 ]; do
+    clean_run "$1" "$2"
+    shift 2
+done
+for code in "$work"/code/*; do
+    case ${code##*/} in
+    *.*) # an upload that was killed
+        [ ! -O "$code" ] || [ -z "$(find "$code" -prune -mtime +0)" ] || found rest "${code##*/}" "$code"
+        ;;
+    *) clean_code "$code" ;;
+    esac
+done
+for lock in "$locks"/*; do clean_lock "$lock"; done

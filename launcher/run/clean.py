@@ -1,0 +1,148 @@
+"""`launcher clean`: what finished runs have left on hosts, and what nobody uses any more."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from launcher.errors import LauncherError
+from launcher.hosts import Host, connect
+from launcher.plan.layout import LOCKS, default_work_dir
+from launcher.remote import script
+from launcher.run.fleet import try_on_all
+from launcher.run.ground import owner_on
+from launcher.run.rundir import RunDir, all_runs
+from launcher.run.state import Trace
+from launcher.run.traces import parse_traces
+from launcher.runtime.fence import checked
+from launcher.spec.cluster import Cluster
+
+_TIMEOUT = 600.0
+HERE = "here"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something on a host that nobody needs: a run, code, a lock, or the rest of an interrupted action."""
+
+    host: str
+    what: str
+    name: str
+    kib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A run that stays, and why."""
+
+    host: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What was found, or removed, on all hosts; `errors` of those that did not answer."""
+
+    items: tuple[Item, ...]
+    kept: tuple[Kept, ...]
+    errors: tuple[LauncherError, ...]
+
+    def to_json(self, items: Iterable[Item]) -> dict[str, Any]:
+        """As `launcher clean --json` prints it, with these items."""
+        return {
+            "items": [asdict(item) for item in items],
+            "kept": [asdict(kept) for kept in self.kept],
+            "errors": [str(error) for error in self.errors],
+        }
+
+
+def sweep(cluster: Cluster, *, remove: bool) -> Sweep:
+    """Look at all hosts of a cluster, or remove what is found; each host decides anew before it removes."""
+    collected = {run.run_id: run.is_collected() for run in all_runs()}
+    work_dirs = {host.label: host.work_dir or cluster.work_dir for host in cluster.hosts}
+    errors: list[LauncherError] = []
+    hosts: list[Host] = []
+    for each in cluster.hosts:
+        try:
+            hosts.append(connect(each.label, each.address))
+        except LauncherError as error:
+            errors.append(error)
+    outcomes = try_on_all(
+        hosts, lambda host: _sweep_host(host, work_dirs[host.label], collected, remove=remove)
+    )
+    for host in hosts:
+        host.close()
+    errors += [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
+    swept = [outcome for outcome in outcomes.values() if not isinstance(outcome, LauncherError)]
+    return Sweep(
+        tuple(item for items, _ in swept for item in items),
+        tuple(kept for _, many in swept for kept in many),
+        tuple(errors),
+    )
+
+
+def why_kept(trace: Trace, collected: Mapping[str, bool]) -> str | None:
+    """Why a run must stay on its host, as far as can be seen from here; None where it may go."""
+    if trace.living:
+        return f"{trace.living} of its ranks live"
+    if trace.exit_code is None:
+        return "it has not ended: launcher attach or cancel"
+    if trace.lease.is_fresh:
+        return f"its supervisor was seen {trace.lease.age:.0f} s ago"
+    if not collected.get(trace.run, False):
+        return f"not known to be collected: launcher collect {trace.run} --all-attempts"
+    return None
+
+
+def local_runs(sweep: Sweep) -> list[RunDir]:
+    """Run directories here that may go: of runs that are over and collected, and of which no host keeps any."""
+    kept = {run.name for run in sweep.kept}
+    runs = (run for run in all_runs() if run.run_id not in kept)
+    return [run for run in runs if run.is_collected() and not run.is_supervised()]
+
+
+def local_items(runs: Iterable[RunDir]) -> list[Item]:
+    """Run directories here, with their sizes."""
+    return [Item(HERE, "run", run.run_id, _kib(run)) for run in runs]
+
+
+def remove_local(runs: Sequence[RunDir]) -> list[Item]:
+    """Remove run directories; run.json goes first, so that half a directory is no run."""
+    items = local_items(runs)
+    for run in runs:
+        run.about.unlink()
+        shutil.rmtree(run.path)
+    return items
+
+
+def _sweep_host(
+    host: Host, work_dir: str | None, collected: Mapping[str, bool], *, remove: bool
+) -> tuple[list[Item], list[Kept]]:
+    place = work_dir or default_work_dir(owner_on(host).uid)
+    traces = parse_traces(checked(host, script("runs"), place).out)
+    reasons = {trace.run: why_kept(trace, collected) for trace in traces}
+    going = [
+        word for trace in traces if reasons[trace.run] is None for word in (trace.run, str(trace.lease.epoch))
+    ]
+    mode = "remove" if remove else "look"
+    done = checked(host, script("clean"), mode, place, LOCKS, *going, timeout=_TIMEOUT)
+    items, kept = _parse(host.label, done.out.splitlines())
+    return items, [Kept(host.label, run, why) for run, why in reasons.items() if why is not None] + kept
+
+
+def _parse(host: str, lines: Sequence[str]) -> tuple[list[Item], list[Kept]]:
+    items, kept = [], []
+    for line in lines:
+        what, name, rest = line.split(" ", 2)
+        if what == "kept":
+            kept.append(Kept(host, name, rest))
+        else:
+            items.append(Item(host, what, name, int(rest)))
+    return items, kept
+
+
+def _kib(run: RunDir) -> int:
+    return sum(path.lstat().st_size for path in run.path.rglob("*")) // 1024
