@@ -1,4 +1,4 @@
-"""Golden files: what tests expect, as files. `make golden` (LAUNCHER_GOLDEN=1) writes them anew; read the diff."""
+"""Golden files: what tests expect. `make golden` (LAUNCHER_GOLDEN=1) writes them anew; then read the diff."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from launcher.errors import SpecError
 from launcher.plan.build import plan
@@ -86,7 +86,7 @@ class Plans:
 
     def _write(self, name: str, value: dict[str, Any]) -> None:
         kept = {key: each for key, each in value.items() if each is not None}
-        text = yaml.safe_dump(_literal(kept), allow_unicode=True)
+        text = json.dumps(_literal(kept), ensure_ascii=False)  # which is YAML whose texts are all quoted
         (self.directory / name).write_text(text, "utf-8")
 
 
