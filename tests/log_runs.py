@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,11 @@ class FakeRun:
     directory: RunDir
     work_dir: Path
     ranks: int
+    command: Sequence[str]
 
     def begin(self, attempt: int = 1) -> Plan:
         """Write the plan of an attempt, and make its directories on the host."""
-        plan = _plan(self.directory.path.parent, self.work_dir, self.ranks, attempt)
+        plan = _plan(self, attempt)
         self.directory.attempt(attempt).mkdir(parents=True)
         for path in plan.hosts[0].directories:
             Path(path).mkdir(parents=True, exist_ok=True)
@@ -51,30 +53,41 @@ class FakeRun:
             source = Path(plan.hosts[0].attempt_dir) / log_name(key)
             shutil.copytree(source, self.directory.log(plan.binding.attempt, key))
 
+    def show_on_host(self, finished: int | None = 0, *, epoch: int = 1, renewed: int = 0) -> Path:
+        """The run directory on the host, with a lease and, where it has ended, its exit code."""
+        host = self.work_dir / "runs" / self.directory.run_id
+        (host / f"lease/epoch-{epoch}").mkdir(parents=True)
+        (host / "lease/renewed").write_text(f"{renewed}\n")
+        (host / f"lease/epoch-{epoch}/owner").write_text("somebody@elsewhere 1 1 boot\n")
+        if finished is not None:
+            (host / "finished").write_text(f"{finished}\n")
+        return host
+
     def finish(self, *, collected: bool = True) -> None:
         """The supervisor has written its result."""
         write_json(self.directory.result, {"schema": 1, "collected": collected})
 
 
-def make_run(root: Path, ranks: int = 3) -> FakeRun:
+def make_run(root: Path, ranks: int = 3, command: Sequence[str] = ("true",)) -> FakeRun:
     """A run that has not begun an attempt."""
     directory = RunDir(root / "runs" / RUN_ID)
     directory.path.mkdir(parents=True)
     write_json(directory.about, {"schema": 1, "run": RUN_ID})
-    return FakeRun(directory, root / "work", ranks)
+    return FakeRun(directory, root / "work", ranks, command)
 
 
-def _plan(root: Path, work_dir: Path, ranks: int, attempt: int) -> Plan:
+def _plan(run: FakeRun, attempt: int) -> Plan:
+    root, ranks = run.directory.path.parent, run.ranks
     cluster = {
         "schema": 1,
         "name": "t",
         "device": "cpu",
         "runtime": "process",
         "devices": f"0-{ranks - 1}",
-        "work_dir": str(work_dir),
+        "work_dir": str(run.work_dir),
         "hosts": [{"address": "localhost"}],
     }
-    job = {"schema": 1, "name": "t", "ranks": ranks, "launch": "dynamic", "command": ["true"]}
+    job = {"schema": 1, "name": "t", "ranks": ranks, "launch": "dynamic", "command": [*run.command]}
     (root / "cluster.yaml").write_text(json.dumps(cluster))
     (root / "job.yaml").write_text(json.dumps(job))
     spec = load(root / "cluster.yaml", root / "job.yaml", environ={"HOME": str(root)})

@@ -98,7 +98,7 @@ def why_kept(trace: Trace, collected: Mapping[str, bool]) -> str | None:
 
 
 def local_runs(sweep: Sweep) -> list[RunDir]:
-    """Run directories here that may go: of runs that are over and collected, and of which no host keeps any."""
+    """Run directories here that may go: of runs that are over, collected, and kept by no host."""
     kept = {run.name for run in sweep.kept}
     runs = (run for run in all_runs() if run.run_id not in kept)
     return [run for run in runs if run.is_collected() and not run.is_supervised()]

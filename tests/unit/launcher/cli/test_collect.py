@@ -1,0 +1,131 @@
+"""The commands `launcher collect` and `launcher clean`."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher.cli.app import app
+from launcher.errors import UsageError
+from launcher.run import clean
+from tests.log_runs import RUN_ID, FakeRun, make_run
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRun:
+    monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(clean, "LOCKS", str(tmp_path / "locks"))
+    made = make_run(tmp_path)
+    made.write(made.begin(), "0", "hello\n")
+    monkeypatch.setenv("LAUNCHER_CLUSTER", str(tmp_path / "runs/cluster.yaml"))
+    return made
+
+
+def launcher(*words: str) -> int:
+    return int(app([*words], standalone_mode=False) or 0)
+
+
+def test_collect(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run.show_on_host()
+    assert launcher("collect") == 0
+    assert capsys.readouterr().out == f"{run.directory.path}\n"
+    assert (run.directory.path / "LOG0/log.txt").read_text() == "hello\n"
+    assert launcher("collect", RUN_ID, "--all-attempts", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["complete"] is True
+
+
+def test_a_run_that_goes_on(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run.show_on_host(finished=None)
+    assert launcher("collect") == 0
+    assert "has not ended" in capsys.readouterr().err
+
+
+def test_a_partial_collect_is_said(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run.show_on_host()
+    (run.work_dir / "runs" / RUN_ID / "attempt-1").rename(run.work_dir / "elsewhere")
+    assert launcher("collect") == 3
+    assert "error: not everything was collected" in capsys.readouterr().err
+
+
+def test_clean_shows_and_removes(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    place = run.show_on_host()
+    run.finish()
+    assert launcher("clean", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["removed"], [item["name"] for item in shown["items"]]) == (False, [RUN_ID])
+    assert place.exists()
+    assert launcher("clean", "-y") == 0
+    out, err = capsys.readouterr()
+    assert RUN_ID in out
+    assert "removed: 1 things" in err
+    assert not place.exists()
+    assert run.directory.path.exists()
+    assert launcher("clean", "-y") == 0
+    assert capsys.readouterr().err == "nothing to remove\n"
+
+
+def test_clean_takes_directories_here_only_when_told(
+    run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.finish()
+    run.work_dir.rename(run.work_dir.parent / "nothing-on-the-host")
+    assert launcher("clean", "-y", "--runs", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [(item["host"], item["name"]) for item in shown["items"]] == [("here", RUN_ID)]
+    assert shown["removed"] is True
+    assert not run.directory.path.exists()
+
+
+def test_what_is_kept_is_said(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    place = run.show_on_host()
+    assert launcher("clean", "-y", "--runs") == 0
+    err = capsys.readouterr().err
+    assert f"kept: {RUN_ID} on localhost: not known to be collected" in err
+    assert place.exists()
+    assert run.directory.path.exists()
+
+
+def test_without_a_person_nothing_goes(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = run.show_on_host()
+    run.finish()
+    with open(os.devnull) as nobody:
+        monkeypatch.setattr(sys, "stdin", nobody)
+        with pytest.raises(UsageError, match="nobody is there to be asked"):
+            launcher("clean")
+    assert place.exists()
+
+
+@pytest.mark.parametrize(("answer", "goes"), [("n", False), ("", False), ("y", True)])
+def test_a_person_is_asked(run: FakeRun, tmp_path: Path, answer: str, goes: bool) -> None:
+    place = run.show_on_host()
+    run.finish()
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    text = (
+        "import sys; from launcher.run import clean; from launcher.cli import main\n"
+        "clean.LOCKS = sys.argv.pop(1); main()"
+    )
+    words = [sys.executable, "-c", text, str(tmp_path / "locks"), "clean"]
+    done = subprocess.run(words, stdin=theirs, capture_output=True, timeout=60, check=False)
+    os.close(ours)
+    os.close(theirs)
+    assert b"Remove all of this? [y/N]" in done.stderr
+    assert done.returncode == 0
+    assert place.exists() is not goes
+
+
+def test_a_host_that_is_not_reached_is_an_error(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    path = run.directory.path.parent / "cluster.yaml"
+    cluster = json.loads(path.read_text())
+    cluster["hosts"].append({"address": "far", "devices": "0-2"})
+    path.write_text(json.dumps(cluster))
+    run.show_on_host()
+    run.finish()
+    assert launcher("clean", "--json") == 5
+    assert [item["name"] for item in json.loads(capsys.readouterr().out)["items"]] == [RUN_ID]

@@ -1,0 +1,183 @@
+"""The clean script against directories that must go and directories that must stay."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from launcher.hosts import LocalHost
+from launcher.remote import script
+
+RUN = "t-20260131-0a1b2c"
+OTHER = "t-20260131-ffffff"
+DIGEST = "0" * 64
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A work directory and a directory of locks whose names no shell must take apart."""
+    directory = tmp_path / "work $(touch hacked) 'dir*"
+    (directory / "runs").mkdir(parents=True)
+    (directory / "locks").mkdir()
+    return directory
+
+
+def make_run(work: Path, run: str, *, finished: bool = True, epoch: int = 1, code: str | None = None) -> Path:
+    directory = work / "runs" / run
+    (directory / f"lease/epoch-{epoch}").mkdir(parents=True)
+    (directory / "attempt-1/state").mkdir(parents=True)
+    (directory / "attempt-1/plan.json").write_text(f'{{"code_dir": "/x/code/{code}"}}')
+    if finished:
+        (directory / "finished").write_text("0\n")
+    return directory
+
+
+def make_code(work: Path, name: str) -> Path:
+    directory = work / "code" / name
+    directory.mkdir(parents=True)
+    (directory / "file").write_text("x")
+    (directory / "file").chmod(0o444)
+    directory.chmod(0o555)
+    return directory
+
+
+def make_lock(work: Path, name: str, *, age: float, run_dir: Path | None = None) -> Path:
+    lock = work / "locks" / name
+    lock.mkdir()
+    (lock / "run").write_text(f"{RUN}\n")
+    (lock / "touched").write_text(f"{time.time() - age:.0f}\n")
+    (lock / "run_dir").write_text(f"{run_dir}\n")
+    return lock
+
+
+def clean(work: Path, mode: str, *words: str) -> list[str]:
+    """The lines of the script without sizes; they are whole numbers."""
+    done = LocalHost().run(script("clean"), mode, str(work), str(work / "locks"), *words)
+    assert done.code == 0, done.err
+    lines = []
+    for line in done.out.splitlines():
+        what, name, rest = line.split(" ", 2)
+        if what != "kept":
+            assert rest.isdigit()
+        lines.append(f"{what} {name}" if what != "kept" else line)
+    return lines
+
+
+def test_a_finished_run_goes_with_its_code(work: Path) -> None:
+    run = make_run(work, RUN, code=DIGEST)
+    code = make_code(work, DIGEST)
+    for mode in ("look", "look", "remove"):
+        assert run.exists()
+        assert code.exists()
+        assert clean(work, mode, RUN, "1") == [f"run {RUN}", f"code {DIGEST}"]
+    assert list((work / "runs").iterdir()) == list((work / "code").iterdir()) == []
+    assert clean(work, "remove", RUN, "1") == []
+
+
+def test_only_the_runs_that_are_named_go(work: Path) -> None:
+    make_run(work, RUN)
+    other = make_run(work, OTHER)
+    assert clean(work, "remove", RUN, "1") == [f"run {RUN}"]
+    assert other.exists()
+
+
+@pytest.mark.parametrize("mode", ["look", "remove"])
+def test_code_that_a_run_uses_stays(work: Path, mode: str) -> None:
+    make_run(work, RUN, code=DIGEST)
+    make_run(work, OTHER, code=DIGEST, finished=False)
+    code = make_code(work, DIGEST)
+    assert clean(work, mode, RUN, "1") == [f"run {RUN}"]
+    assert code.exists()
+
+
+@pytest.mark.parametrize("mode", ["look", "remove"])
+@pytest.mark.parametrize(
+    ("finished", "epoch", "why"),
+    [(False, 1, "it has not ended"), (True, 2, "another launcher has taken it over")],
+)
+def test_what_another_may_still_need_stays(
+    work: Path, mode: str, finished: bool, epoch: int, why: str
+) -> None:
+    run = make_run(work, RUN, finished=finished, epoch=epoch, code=DIGEST)
+    code = make_code(work, DIGEST)
+    assert clean(work, mode, RUN, "1") == [f"kept {RUN} {why}"]
+    assert run.exists()
+    assert code.exists()
+
+
+@pytest.mark.parametrize("mode", ["look", "remove"])
+def test_a_run_whose_processes_live_stays(work: Path, mode: str) -> None:
+    run = make_run(work, RUN)
+    environ = {**os.environ, "LAUNCHER_RUN": RUN, "LAUNCHER_ATTEMPT": "1"}
+    with subprocess.Popen(["sleep", "600"], env=environ) as process:
+        try:
+            assert clean(work, mode, RUN, "1") == [f"kept {RUN} processes of it live"]
+            start = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()[19]
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            (run / "attempt-1/state/0.pid").write_text(f"{process.pid} {start} {boot} 0.0\n")
+            assert clean(work, mode, RUN, "1") == [f"kept {RUN} its ranks live"]
+        finally:
+            process.kill()
+    assert run.exists()
+    assert clean(work, mode, RUN, "1") == [f"run {RUN}"]
+
+
+def test_what_belongs_to_others_stays(work: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give files away")
+    run, code, lock = make_run(work, RUN), make_code(work, DIGEST), make_lock(work, "cpu-1", age=9999)
+    rest = work / "runs/.removed-x"
+    rest.mkdir()
+    for path in (run, code, lock, rest):
+        os.chown(path, 12345, 12345)
+    assert clean(work, "remove", RUN, "1") == [f"kept {RUN} it belongs to somebody else"]
+    assert all(path.exists() for path in (run, code, lock, rest))
+
+
+def test_a_link_is_no_run(work: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious/lease/epoch-1").mkdir(parents=True)
+    (tmp_path / "precious/finished").write_text("0\n")
+    (work / "runs" / RUN).symlink_to(tmp_path / "precious")
+    assert clean(work, "remove", RUN, "1") == [f"kept {RUN} it belongs to somebody else"]
+    assert (tmp_path / "precious/finished").exists()
+
+
+def test_stale_locks_go_and_others_stay(work: Path) -> None:
+    stale, fresh = make_lock(work, "cpu-1", age=600), make_lock(work, "cpu-2", age=20)
+    assert clean(work, "look") == ["lock cpu-1"]
+    assert stale.exists()
+    assert clean(work, "remove") == ["lock cpu-1"]
+    assert list((work / "locks").iterdir()) == [fresh]
+
+
+def test_rests_of_what_was_killed_go(work: Path) -> None:
+    old, new = make_code(work, f"{DIGEST}.aaaaaa"), make_code(work, f"{DIGEST}.bbbbbb")
+    os.utime(old, (0, 0))
+    for place in ("runs", "code"):
+        (work / place / f".removed-{place}/inside").mkdir(parents=True)
+    rests = ["rest runs", "rest code", f"rest {DIGEST}.aaaaaa"]
+    assert clean(work, "look") == rests
+    assert clean(work, "remove") == rests
+    assert list((work / "code").iterdir()) == [new]
+    assert list((work / "runs").iterdir()) == []
+
+
+def test_a_run_goes_though_an_earlier_clean_was_killed(work: Path) -> None:
+    make_run(work, RUN)
+    (work / f"runs/.removed-{RUN}/attempt-1").mkdir(parents=True)
+    assert clean(work, "remove", RUN, "1") == [f"rest {RUN}", f"run {RUN}"]
+    assert list((work / "runs").iterdir()) == []
+
+
+def test_names_that_are_no_runs_are_refused(work: Path, tmp_path: Path) -> None:
+    done = LocalHost().run(script("clean"), "remove", str(work), str(work / "locks"), "../..", "1")
+    assert done.code == 2
+    assert tmp_path.exists()
+
+
+def test_a_work_directory_that_is_not_there(tmp_path: Path) -> None:
+    assert clean(tmp_path / "none", "remove", RUN, "1") == []

@@ -1,0 +1,140 @@
+"""Fetching again what hosts hold, while ranks write and after."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import LauncherError
+from launcher.hosts import Host, HostError
+from launcher.run import recollect as module
+from launcher.run.collect import collect
+from launcher.run.log_sources import load_plan
+from launcher.run.recollect import recollect
+from tests.log_runs import FakeRun, make_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> FakeRun:
+    return make_run(tmp_path)
+
+
+def text_of(run: FakeRun, attempt: int, key: str) -> str:
+    return (run.directory.log(attempt, key) / "log.txt").read_text()
+
+
+def test_a_run_that_lives_is_fetched_as_it_is(run: FakeRun) -> None:
+    plan = run.begin()
+    run.show_on_host(finished=None)
+    run.write(plan, "0", "so far\n")
+    done = recollect(run.directory, every_attempt=False)
+    assert (done.attempts, done.is_over, done.errors) == ((1,), False, ())
+    assert text_of(run, 1, "0") == "so far\n"
+    assert not run.directory.is_collected()
+    run.write(plan, "0", "more\n")
+    recollect(run.directory, every_attempt=False)
+    assert (run.directory.path / "LOG0/log.txt").read_text() == "so far\nmore\n"
+
+
+def test_a_run_that_is_over_is_collected_for_good(run: FakeRun) -> None:
+    plan = run.begin()
+    host = run.show_on_host()
+    run.write(plan, "0", "all\n")
+    (host / "ckpt/step-1").write_text("weights")
+    run.finish(collected=False)
+    assert not run.directory.is_collected()
+    done = recollect(run.directory, every_attempt=False)
+    assert done.to_json() == {
+        "schema": 1,
+        "run": run.directory.run_id,
+        "path": str(run.directory.path),
+        "attempts": [1],
+        "over": True,
+        "complete": True,
+        "errors": [],
+    }
+    assert run.directory.is_collected()
+    assert (run.directory.checkpoints / "step-1").read_text() == "weights"
+
+
+def test_only_all_attempts_make_it_whole(run: FakeRun) -> None:
+    for attempt in (1, 2):
+        run.write(run.begin(attempt), "0", f"attempt {attempt}\n")
+    run.show_on_host()
+    run.finish(collected=False)
+    assert recollect(run.directory, every_attempt=False).attempts == (2,)
+    assert not run.directory.log(1, "0").exists()
+    assert not run.directory.is_collected()
+    assert recollect(run.directory, every_attempt=True).attempts == (1, 2)
+    assert text_of(run, 1, "0") == "attempt 1\n"
+    assert run.directory.is_collected()
+    assert (run.directory.path / "LOG0/log.txt").read_text() == "attempt 2\n"
+
+
+def test_what_fails_is_told(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = run.begin()
+    run.show_on_host()
+    shutil.rmtree(plan.hosts[0].attempt_dir)
+    done = recollect(run.directory, every_attempt=False)
+    assert "not everything was collected: host localhost" in str(done.errors[0])
+    assert not run.directory.is_collected()
+
+    def unreachable(label: str, address: str) -> Host:
+        raise HostError(f"host {label}: no route")
+
+    monkeypatch.setattr(module, "connect", unreachable)
+    done = recollect(run.directory, every_attempt=False)
+    assert [str(error) for error in done.errors] == ["host localhost: no route"]
+    assert not done.is_over
+
+
+def test_a_run_without_ranks(run: FakeRun) -> None:
+    with pytest.raises(LauncherError, match="nothing to collect"):
+        recollect(run.directory, every_attempt=True)
+
+
+def test_a_log_that_grows_while_it_is_packed_is_no_error(run: FakeRun) -> None:
+    plan = run.begin()
+    run.show_on_host(finished=None)
+    stop = threading.Event()
+
+    def grow() -> None:
+        while not stop.wait(0.001):
+            run.write(plan, "0", "x" * 1000)
+
+    run.write(plan, "0", "x" * 5_000_000)
+    writer = threading.Thread(target=grow)
+    writer.start()
+    try:
+        for _ in range(3):
+            assert recollect(run.directory, every_attempt=False).errors == ()
+            assert len(text_of(run, 1, "0")) >= 5_000_000
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_who_collects_at_the_same_time_waits(run: FakeRun) -> None:
+    run.begin()
+    plan = load_plan(run.directory, 1)
+    done = threading.Event()
+
+    def fetch() -> None:
+        collect(run.directory, [], plan)
+        done.set()
+
+    with run.directory.collect_lock():
+        thread = threading.Thread(target=fetch)
+        thread.start()
+        with (
+            open(run.directory.path / "collect.lock", "a") as file,
+            pytest.raises(BlockingIOError),
+        ):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert not done.is_set()
+    thread.join(60)
+    assert done.is_set()
