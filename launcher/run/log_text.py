@@ -93,9 +93,11 @@ class LineSplitter:
             if not piece:
                 return []
             piece = piece.removeprefix(b"\n")
-        data = _RETURNS_BEFORE_TEXT.sub(b"", self._rest + piece)
+        data = self._rest + piece
+        if b"\r" in data:
+            data = _RETURNS_BEFORE_TEXT.sub(b"", data)
         self._after_return = data.endswith(b"\r")
-        *ended, self._rest = _SEPARATOR.split(data)
+        *ended, self._rest = _SEPARATOR.split(data) if b"\r" in data else data.split(b"\n")  # much faster
         lines = [part for line in ended for part in _parts(line)]
         *too_long, self._rest = _parts(self._rest)
         return [line.decode("utf-8", "replace") for line in (*lines, *too_long)]
