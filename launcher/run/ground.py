@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from launcher.errors import ExitCode, LauncherError
 from launcher.hosts import Host, connect
+from launcher.plan import store
 from launcher.plan.build import plan
 from launcher.plan.model import Binding, HostPlan, Owner, Plan
 from launcher.remote import script
@@ -57,9 +58,7 @@ def prepare(directory: RunDir, spec: Spec, course: Course) -> Ground:
 
     Raises HostError, SpecError, UsageError.
     """
-    offline = plan(spec, Binding(run_id=directory.run_id))
-    hosts = {part.label: connect(part.label, part.address) for part in offline.hosts}
-    draft = plan(spec, Binding(run_id=directory.run_id, owners=on_all(hosts.values(), owner_on)))
+    draft, hosts = draft_of(directory, spec)
     leases = on_all(hosts.values(), lambda host: lease.show(host, draft.host(host.label).run_dir))
     return Ground(
         directory=directory,
@@ -71,6 +70,24 @@ def prepare(directory: RunDir, spec: Spec, course: Course) -> Ground:
         epoch=max(each.epoch for each in leases.values()) + 1,
         course=course,
     )
+
+
+def draft_of(directory: RunDir, spec: Spec) -> tuple[Plan, Mapping[str, Host]]:
+    """The plan of the newest attempt, or a new one with owners only; and its hosts by label.
+
+    What has begun goes by the plan that it began with: this launcher may be another version.
+    """
+    if begun := directory.attempts():
+        path = directory.plan(begun[-1])
+        stored = store.from_json(path.read_bytes(), str(path))
+        return stored, _connect(stored)
+    offline = plan(spec, Binding(run_id=directory.run_id))
+    hosts = _connect(offline)
+    return plan(spec, Binding(run_id=directory.run_id, owners=on_all(hosts.values(), owner_on))), hosts
+
+
+def _connect(planned: Plan) -> dict[str, Host]:
+    return {part.label: connect(part.label, part.address) for part in planned.hosts}
 
 
 def owner_on(host: Host) -> Owner:

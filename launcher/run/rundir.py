@@ -18,10 +18,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from launcher.errors import UsageError
 from launcher.plan.layout import PLAN, log_name
@@ -91,15 +93,19 @@ class RunDir:
         return sorted(numbers)
 
     @contextmanager
-    def supervisor_lock(self) -> Iterator[bool]:
-        """Hold the supervisor's lock; gives False where another process holds it. The kernel frees it."""
-        with open(self.path / "supervisor.lock", "a", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+    def supervisor_lock(self, patience: float = 2.0) -> Iterator[bool]:
+        """Hold the supervisor's lock; gives False where another supervisor holds it. The kernel frees it.
+
+        Whoever asks `is_supervised` holds it for an instant, so it is tried for `patience` seconds.
+        """
+        with open(self.path / _LOCK, "a", encoding="utf-8") as file:
+            deadline = time.monotonic() + patience
+            while not _lock(file, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    yield False
+                    return
+                time.sleep(0.01)
+            yield True
 
     @contextmanager
     def collect_lock(self) -> Iterator[None]:
@@ -116,8 +122,19 @@ class RunDir:
 
     def is_supervised(self) -> bool:
         """Whether a supervisor of this run lives on this machine."""
-        with self.supervisor_lock() as free:
-            return not free
+        with open(self.path / _LOCK, "a", encoding="utf-8") as file:
+            return not _lock(file, fcntl.LOCK_SH)
+
+
+_LOCK = "supervisor.lock"
+
+
+def _lock(file: TextIO, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def runs_root() -> Path:

@@ -27,7 +27,7 @@ def supervise(directory: RunDir) -> ExitCode:
             code, outcome = _supervise(directory, course)
         except LauncherError as error:
             course.events.write("error", message=str(error), hint=error.hint)
-            code, outcome = error.exit_code, str(error)
+            code, outcome = error.exit_code, str(error).splitlines()[0]
         except BaseException as error:
             course.events.write(
                 "error", message=f"the supervisor broke: {error!r}", hint="see supervisor.log"

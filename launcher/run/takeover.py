@@ -12,13 +12,11 @@ from pathlib import Path
 from launcher.errors import LauncherError, UsageError
 from launcher.files import write_atomically, write_json
 from launcher.hosts import Host, connect
-from launcher.plan.build import plan
 from launcher.plan.layout import default_work_dir
-from launcher.plan.model import Binding
 from launcher.remote import script
 from launcher.run import lease
-from launcher.run.fleet import on_all, try_on_all
-from launcher.run.ground import owner_on
+from launcher.run.fleet import try_on_all
+from launcher.run.ground import draft_of, owner_on
 from launcher.run.launch import spawn_supervisor
 from launcher.run.rundir import RunDir, all_runs, find_run, runs_root
 from launcher.runtime.fence import checked
@@ -83,11 +81,7 @@ def adopt(prefix: str, cluster_file: Path) -> RunDir:
 
 
 def _refuse_fresh_lease(directory: RunDir) -> None:
-    spec = Spec.from_json(directory.spec.read_text("utf-8"))
-    offline = plan(spec, Binding(run_id=directory.run_id))
-    hosts = {part.label: connect(part.label, part.address) for part in offline.hosts}
-    owners = on_all(hosts.values(), owner_on)
-    draft = plan(spec, Binding(run_id=directory.run_id, owners=owners))
+    draft, hosts = draft_of(directory, Spec.from_json(directory.spec.read_text("utf-8")))
     for host in hosts.values():
         shown = lease.show(host, draft.host(host.label).run_dir)
         if shown.is_fresh:
