@@ -39,6 +39,8 @@ class Follower:
             for lines in self._attempt(plan, view):
                 yield plan, [line for line in lines if view.shows(line)]
             view, shown = replace(view, since=None, lines=None), number
+        if not shown:
+            self.tell(f"run {self.directory.run_id} has not started its ranks")
 
     def _next_attempt(self, shown: int) -> int | None:
         """Wait for an attempt after this one: at first the newest. None when there will be none."""

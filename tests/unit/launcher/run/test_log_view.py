@@ -250,6 +250,11 @@ def test_following_ends_where_nobody_supervises(run: FakeRun, monkeypatch: pytes
     assert notes[0] == "nobody supervises this run: launcher attach takes it over"
 
 
+def test_following_a_run_that_ended_before_its_ranks_were_started(run: FakeRun) -> None:
+    run.finish()
+    assert follow(run) == ([], [f"run {run.directory.run_id} has not started its ranks"])
+
+
 def test_following_tells_of_a_lost_host_once(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     class Moody(LocalHost):
         streams = 0
