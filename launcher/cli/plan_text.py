@@ -133,7 +133,7 @@ def _notes(members: Iterable[Member]) -> Iterator[str]:
 def _start(plan: Plan, members: list[Member], host: HostPlan) -> Iterator[str]:
     first, rest = members[0], members[1:]
     yield f"  starts {_name(first)} by"
-    yield from _container(first.container) if first.container else _process(plan, first, host)
+    yield from _container(first.container, host.sudo) if first.container else _process(plan, first, host)
     if rest:
         others = _name(rest[0]) if len(rest) == 1 else f"ranks {rest[0].key} to {rest[-1].key}"
         yield f"  and {others} alike: launcher plan --script {quote(host.label)} shows all"
@@ -143,10 +143,11 @@ def _name(member: Member) -> str:
     return "the scheduler" if member.rank is None else f"rank {member.key}"
 
 
-def _container(spec: Container) -> Iterator[str]:
-    words = docker_words(spec)
-    yield f"    {' '.join(words[:3])} \\"
-    options = [quote(word) for word in words[3:]]
+def _container(spec: Container, sudo: bool) -> Iterator[str]:
+    words = docker_words(spec, sudo=sudo)
+    begin = words.index("--detach") + 1
+    options = [quote(word) for word in words[begin:]]
+    yield f"    {' '.join(words[:begin])} \\"
     yield from (f"      {line} \\" for line in options[:-2])
     yield f"      {' '.join(options[-2:])}"
 

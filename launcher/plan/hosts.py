@@ -32,6 +32,7 @@ def host_plan(gang: Gang, renderer: Renderer, place: Site, members: Sequence[Mem
         locks=tuple(_lock(gang, member.device) for member in members if member.device is not None),
         members=tuple(member.key for member in members),
         directories=directories,
+        sudo=gang.in_containers and needs_sudo(gang, place.host),
         files=tuple(_files(gang, renderer, place, members, directories)),
     )
 
@@ -81,6 +82,7 @@ def _job_values(gang: Gang) -> Mapping[str, Any]:
         "ranks": gang.meet.ranks,
         "device": gang.cluster.device.value,
         "ascend": gang.cluster.device.is_ascend,
+        "driver": gang.cluster.driver.root,
         "parameters": gang.job.script.parameters if gang.job.script else {},
         "command": gang.job.command or (),
         "secrets": gang.job.secrets,

@@ -98,6 +98,8 @@ class HostPlan:
     """Keys, in rank order."""
     directories: tuple[str, ...]
     """Made before the first rank starts, absolute."""
+    sudo: bool = False
+    """Whether Docker is called through sudo."""
     files: tuple[tuple[str, str], ...]
     """(name in the attempt's directory, text): the scripts. The rank table is the same on all hosts."""
 

@@ -259,8 +259,8 @@ def test_a_template_that_asks_for_what_it_is_not_given_is_an_error_at_its_line(p
 
 
 def test_every_value_that_a_template_can_ask_for(plans):
-    names = "job run attempt ranks device ascend parameters.p command secrets log_bytes stop_all orphan_grace"
-    names += " stop_grace key rank host log_dir state_dir lease_dir secrets_file volumes.data"
+    names = "job run attempt ranks device ascend driver parameters.p command secrets log_bytes stop_all"
+    names += " orphan_grace stop_grace key rank host log_dir state_dir lease_dir secrets_file volumes.data"
     job = plans.template("".join(f"{name}={{{{ {name} }}}}\n" for name in names.split()))
     job["script"]["parameters"] = {"p": 1.5}
     job |= {"volumes": {"data": {"source": "/data"}}, "launch": "none"}
@@ -274,6 +274,7 @@ def test_every_value_that_a_template_can_ask_for(plans):
         "ranks=4",
         "device=cpu",
         "ascend=false",
+        "driver=/usr/local/Ascend/driver",
         "parameters.p=1.5",
         "command=",
         "secrets=",

@@ -41,9 +41,15 @@ class Rank:
         (tools / "sleep").chmod(0o755)
         self.path = f"{tools}:{os.environ['PATH']}"
 
-    def start(self, job: dict[str, Any], shell: str = "sh", **environ: str) -> subprocess.Popen[bytes]:
-        cluster = {"work_dir": str(self.directory / "work")}
-        made = self.plans.plan({"ranks": 2, "launch": "none", **job}, cluster, binding=BINDING)
+    def start(
+        self,
+        job: dict[str, Any],
+        shell: str = "sh",
+        cluster: dict[str, Any] | None = None,
+        **environ: str,
+    ) -> subprocess.Popen[bytes]:
+        place = {"work_dir": str(self.directory / "work"), **(cluster or {})}
+        made = self.plans.plan({"ranks": 2, "launch": "none", **job}, place, binding=BINDING)
         host = made.hosts[0]
         self.attempt = Path(host.attempt_dir)
         self.log = self.attempt / "LOG0"
@@ -67,8 +73,8 @@ class Rank:
         self.started.append(process)
         return process
 
-    def run(self, job: dict[str, Any], shell: str = "sh", **environ: str) -> int:
-        return self.start(job, shell, **environ).wait(ENDED)
+    def run(self, *args: Any, **kwargs: Any) -> int:
+        return self.start(*args, **kwargs).wait(ENDED)
 
     def line(self, text: str, **job: Any) -> dict[str, Any]:
         """A job whose command is a line of shell."""
@@ -364,6 +370,15 @@ def test_the_environment_of_the_job_may_have_the_names_of_the_scripts_own_variab
     assert rank.run({"command": [sys.executable, "-c", SHOW], "env": dict.fromkeys(names, "mine")}) == 0
     assert {rank.seen[1][name] for name in names} == {"mine"}
     assert rank.end == "0"
+
+
+@pytest.mark.parametrize(("before", "first"), [({}, ""), ({"LD_LIBRARY_PATH": "/mine"}, "/mine:")])
+def test_libraries_of_the_driver_are_found_after_all_others(rank, before, first):
+    cluster = {"device": "ascend910b", "driver": {"root": "/opt/my driver"}}
+
+    assert rank.run({"command": [sys.executable, "-c", SHOW], "env": before}, cluster=cluster) == 0
+    libraries = "/opt/my driver/lib64:/opt/my driver/lib64/common:/opt/my driver/lib64/driver"
+    assert rank.seen[1]["LD_LIBRARY_PATH"] == first + libraries
 
 
 def test_a_home_that_cannot_be_written_is_replaced(rank):
