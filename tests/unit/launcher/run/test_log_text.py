@@ -73,12 +73,15 @@ def test_lines_come_back_as_they_were_written(lines: list[str]) -> None:
         (b"\r10%\r\r20%\r\r\nnext\n", ["10%", "20%", "next"]),
         (b"a\n\nb\n", ["a", "", "b"]),
         (b"a\r\n\r\nb", ["a", "", "b"]),
+        (b"a\r\r\r\nb\r\rc\r", ["a", "b", "c"]),
+        (b"a\n\r\r\n\r", ["a", ""]),
         (b"caf\xe9\n", ["caf�"]),
         (b"", []),
     ],
 )
 def test_what_ends_a_line(data: bytes, lines: list[str]) -> None:
     assert lines_of([data]) == lines
+    assert lines_of([data[place : place + 1] for place in range(len(data))]) == lines
 
 
 def test_a_progress_bar_is_shown_before_its_next_step() -> None:
