@@ -27,10 +27,6 @@ class Paths:
     secrets: str
     volumes: tuple[tuple[str, str], ...]
 
-    def volume(self, name: str) -> str | None:
-        """Where a volume is, or None."""
-        return dict(self.volumes).get(name)
-
 
 @dataclass(frozen=True, slots=True)
 class Rendezvous:

@@ -3,14 +3,12 @@
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from launcher.rank_table import Chip, Entry
-
-GOLDEN = Path(__file__).parents[3] / "golden" / "rank_table"
+from tests.golden_files import GOLDEN
 
 
 def sdid(server_index: int, device_id: int) -> str:
@@ -54,7 +52,7 @@ def cluster(request: pytest.FixtureRequest) -> tuple[str, Chip, list[Entry]]:
 
 @pytest.fixture
 def golden() -> Callable[[str], str]:
-    return lambda name: (GOLDEN / f"{name}.json").read_text(encoding="utf-8")
+    return lambda name: (GOLDEN / "rank_table" / f"{name}.json").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 import json
-from collections.abc import Callable
 
 from launcher.rank_table import Chip, Device, Entry, RankTable, Server, SuperPod, build, render
+from tests.golden_files import GOLDEN, check_text
 
 Cluster = tuple[str, Chip, list[Entry]]
 
 
-def test_clusters_render_to_the_golden_bytes(cluster: Cluster, golden: Callable[[str], str]) -> None:
+def test_clusters_render_to_the_golden_bytes(cluster: Cluster) -> None:
     name, chip, entries = cluster
 
-    assert render(build(entries, chip=chip)) == golden(name)
+    check_text(GOLDEN / "rank_table" / f"{name}.json", render(build(entries, chip=chip)))
 
 
 def test_version_1_0_has_the_keys_of_the_reference_in_their_order() -> None:
