@@ -9,9 +9,9 @@ from launcher.cli.narrator import Narrator
 from launcher.cli.output import print_json, say
 from launcher.cli.summary import print_result
 from launcher.errors import ExitCode, LostContact
+from launcher.logs.sources import find_sources, load_plan
+from launcher.logs.tail import LogTail
 from launcher.run.events import read_events
-from launcher.run.log_sources import find_sources, load_plan
-from launcher.run.logs import LogTail
 from launcher.run.rundir import RunDir
 
 _TICK = 0.1

@@ -15,9 +15,9 @@ from launcher.cli.output import print_json, say
 from launcher.errors import ExitCode
 
 if TYPE_CHECKING:
-    from launcher.run.detail import Detail
     from launcher.run.rundir import RunDir
-    from launcher.run.traces import Place
+    from launcher.status.detail import Detail
+    from launcher.status.traces import Place
 
 _SHOWN = 20
 _REFRESH = 2.0
@@ -45,8 +45,8 @@ def list_(
     """Runs of this directory; with -c also those that the hosts of a cluster know."""
     from launcher.cli.run_text import print_overviews
     from launcher.run.rundir import all_runs
-    from launcher.run.state import Standing
-    from launcher.run.survey import survey
+    from launcher.status.state import Standing
+    from launcher.status.survey import survey
 
     overviews, errors = survey(all_runs(), _places(cluster) if cluster else ())
     newest = overviews[-_SHOWN:]
@@ -67,8 +67,8 @@ def list_(
 def _places(cluster_file: Path) -> Iterator[Place]:
     import os
 
-    from launcher.run.traces import Place
     from launcher.spec.load import load_cluster
+    from launcher.status.traces import Place
 
     cluster = load_cluster(cluster_file, environ=os.environ)
     return (Place(host.address, host.work_dir or cluster.work_dir) for host in cluster.hosts)
@@ -80,9 +80,9 @@ def status(
     json: options.Json = False,
 ) -> None:
     """What a run is doing now: phase, supervisor, each rank and how far it is. Exit code 5: not known."""
-    from launcher.run.detail import look_at
     from launcher.run.rundir import find_run
-    from launcher.run.state import Standing
+    from launcher.status.detail import look_at
+    from launcher.status.state import Standing
 
     directory = find_run(run)
     detail = _watch(directory, json=json) if watch else look_at(directory)
@@ -132,8 +132,8 @@ def _watch_in_place(directory: RunDir) -> Detail:
 
 def _looks(directory: RunDir) -> Iterator[Detail]:
     """Until nothing of the run moves any more."""
-    from launcher.run.detail import look_at
-    from launcher.run.state import Standing
+    from launcher.status.detail import look_at
+    from launcher.status.state import Standing
 
     while True:
         detail = look_at(directory)
@@ -148,9 +148,9 @@ def describe(run: options.Run = None, json: options.Json = False) -> None:
     """All there is to know of a run: who, what, where, events, result, files."""
     from launcher.cli.run_text import description
     from launcher.cli.tables import print_table
-    from launcher.run.detail import look_at
     from launcher.run.events import read_events
     from launcher.run.rundir import find_run
+    from launcher.status.detail import look_at
 
     directory = find_run(run)
     detail = look_at(directory)

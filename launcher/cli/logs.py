@@ -17,9 +17,9 @@ from launcher.errors import ExitCode, LauncherError, UsageError
 if TYPE_CHECKING:
     import re
 
+    from launcher.logs.tail import Line
+    from launcher.logs.view import Account, View
     from launcher.plan.model import Plan
-    from launcher.run.log_view import Account, View
-    from launcher.run.logs import Line
     from launcher.run.rundir import RunDir
 
 _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
@@ -78,9 +78,9 @@ def logs(
 
     With -f as it comes, over all attempts that follow. Lines end with a newline or a carriage return.
     """
-    from launcher.run.log_view import Account
+    from launcher.logs.view import Account
+    from launcher.plan.selection import choose
     from launcher.run.rundir import find_run
-    from launcher.run.selection import choose
 
     view = _view(follow, grep, since, lines, merge, attempt)
     directory, account = find_run(run), Account()
@@ -105,7 +105,7 @@ def _view(
     merge: str | None,
     attempt: int | None,
 ) -> View:
-    from launcher.run.log_view import View
+    from launcher.logs.view import View
 
     if merge not in (None, "rank", "time"):
         raise UsageError(f"--merge {merge}: expected time or rank")
@@ -140,7 +140,7 @@ def parse_since(text: str) -> str:
 
 
 def _follow(directory: RunDir, choose: Choice, view: View, account: Account, show: Show) -> None:
-    from launcher.run.log_follow import Follower
+    from launcher.logs.follow import Follower
 
     for plan, lines in Follower(directory, choose, view, account, say).lines():
         _write(show(plan, lines))
@@ -149,8 +149,8 @@ def _follow(directory: RunDir, choose: Choice, view: View, account: Account, sho
 def _read(
     directory: RunDir, attempt: int | None, choose: Choice, view: View, account: Account, show: Show
 ) -> None:
-    from launcher.run.log_sources import load_plan
-    from launcher.run.log_view import read
+    from launcher.logs.sources import load_plan
+    from launcher.logs.view import read
 
     attempts = directory.attempts()
     if not attempts:

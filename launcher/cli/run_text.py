@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.cli.tables import data, print_table, table
 from launcher.run.gang import MemberStatus, State
-from launcher.run.state import RunState, Standing
+from launcher.status.state import RunState, Standing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from launcher.run.detail import Detail
     from launcher.run.events import Event
-    from launcher.run.survey import Overview
+    from launcher.status.detail import Detail
+    from launcher.status.survey import Overview
 
 _STYLES = {
     Standing.STARTING: "green",

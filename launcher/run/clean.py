@@ -14,10 +14,10 @@ from launcher.remote import script
 from launcher.run.fleet import try_on_all
 from launcher.run.ground import owner_on
 from launcher.run.rundir import RunDir, all_runs
-from launcher.run.state import Trace
-from launcher.run.traces import parse_traces
 from launcher.runtime.fence import checked
 from launcher.spec.cluster import Cluster
+from launcher.status.state import Trace
+from launcher.status.traces import parse_traces
 
 _TIMEOUT = 600.0
 HERE = "here"

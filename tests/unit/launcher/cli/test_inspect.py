@@ -19,7 +19,7 @@ from launcher.cli import inspect, run_text
 from launcher.cli.app import app
 from launcher.errors import UsageError
 from launcher.hosts import HostError
-from launcher.run import detail, traces
+from launcher.status import detail, traces
 from tests.stored_runs import StoredRuns
 
 

@@ -17,7 +17,7 @@ from launcher.cli import logs as command
 from launcher.cli.app import app
 from launcher.cli.logs import parse_since
 from launcher.errors import LauncherError, UsageError
-from launcher.run import log_follow
+from launcher.logs import follow as log_follow
 from tests.log_runs import FakeRun, make_run
 
 

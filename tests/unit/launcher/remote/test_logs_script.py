@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from launcher.hosts import LocalHost
 from launcher.hosts.local import LocalStream
+from launcher.logs.text import Frame, FrameParser, Notice
 from launcher.remote import script
-from launcher.run.log_text import Frame, FrameParser, Notice
 
 
 @pytest.fixture
