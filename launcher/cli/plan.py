@@ -55,7 +55,8 @@ def plan(
         from launcher.plan.store import to_json
 
         sys.stdout.flush()
-        sys.stdout.buffer.write(to_json(made) + b"\n")
+        sys.stdout.buffer.write(to_json(made))
+        sys.stdout.buffer.write(b"\n")
     elif output is None:
         from launcher.cli.plan_text import describe
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 from typing import Annotated
 
@@ -25,10 +26,18 @@ class Shell(str, Enum):
     zsh = "zsh"
 
 
+_ASKING = "_LAUNCHER_COMPLETE"
+"""Set by the script of `completion`: the shell asks what can come next."""
+
+
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the commands, and typer's answers to the shell where it asks."""
     app.command()(schema)
     app.command()(completion)
+    if _ASKING in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
 
 
 def schema(
@@ -46,4 +55,4 @@ def completion(
     """Print a script that completes commands: source it from the shell's start-up file."""
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-    print(get_completion_script(prog_name="launcher", complete_var="_LAUNCHER_COMPLETE", shell=shell.value))
+    print(get_completion_script(prog_name="launcher", complete_var=_ASKING, shell=shell.value))
