@@ -1,6 +1,10 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from launcher.plan.placement import PlacementError, place
+from launcher.plan.placement import PlacementError, place, server_id
+from launcher.plan.rank_tables import rank_table
+from launcher.rank_table import Chip, check
 from launcher.spec.cluster import Cluster
 from launcher.spec.job import Job
 
@@ -145,3 +149,33 @@ def test_local_ranks_count_from_0_on_each_host():
     slots = place(cluster("ascend910b", host(1, "4-5"), host(2, "6-7")), job(4))
 
     assert [slot.local_rank for slot in slots] == [0, 1, 0, 1]
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> Cluster:
+    device = draw(st.sampled_from(["ascend910", "ascend910b", "ascend910_93"]))
+    last = 15 if device == "ascend910_93" else 7
+    numbers = draw(st.lists(st.integers(1, 250), min_size=1, max_size=4, unique=True))
+    groups = st.sets(st.integers(0, last), min_size=1)
+    hosts = []
+    for number in numbers:
+        devices = sorted(draw(groups))
+        ips = {each: f"198.51.{number}.{each}" for each in devices}
+        hosts.append(host(number, devices, device_ips=ips))
+    return cluster(device, *hosts)
+
+
+@settings(deadline=None)
+@given(clusters(), st.integers(1, 40), st.sampled_from(["pack", "spread"]))
+def test_any_placement_gives_a_rank_table_that_hccl_takes(where, ranks, placement):
+    try:
+        slots = place(where, job(ranks, placement=placement))
+    except PlacementError:
+        return
+    assert [slot.rank for slot in slots] == list(range(ranks))
+    assert len({(slot.host.label, slot.device) for slot in slots}) == ranks
+    assert all(slot.device in where.devices_of(slot.host) for slot in slots)
+    keys = [(server_id(slot.host), slot.device) for slot in slots]
+    assert keys == sorted(keys)
+    findings = check(rank_table(where, slots), chip=Chip(where.device.value), source="table")
+    assert [finding for finding in findings if finding.severity == "error"] == []
