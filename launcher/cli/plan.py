@@ -64,9 +64,14 @@ def plan(
 
 
 def _write(plan: Plan, directory: Path) -> None:
+    """Raises UsageError where that cannot be done."""
+    from launcher.errors import UsageError
     from launcher.plan.store import write_files
 
-    count = write_files(plan, directory)
+    try:
+        count = write_files(plan, directory)
+    except OSError as error:
+        raise UsageError(f"{error.filename or directory}: {error.strerror}") from error
     say(f"{count} files in {directory}")
 
 

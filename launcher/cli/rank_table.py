@@ -160,5 +160,8 @@ def _give(text: str, output: Path | None) -> None:
         return
     from launcher.files import write_atomically
 
-    write_atomically(output, text)
+    try:
+        write_atomically(output, text)
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}") from error
     say(f"written: {output}")

@@ -7,6 +7,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 from itertools import groupby
 
+from jinja2 import UndefinedError
+
 from launcher.errors import Problem, SpecError
 from launcher.plan.containers import clashing_volumes
 from launcher.plan.environment import Rendezvous, hccl_problem
@@ -118,7 +120,14 @@ def _parts(spec: Spec, gang: Gang, slots: Sequence[Slot]) -> Iterator[tuple[Host
             yield host_plan(gang, renderer, where, members), members
         except ScriptError as error:
             problem = Problem(f"the script cannot be made: {error}", error.template, error.line, 1)
-            raise SpecError([problem]) from error
+            raise SpecError([problem], hint=_hint(spec.job, error)) from error
+
+
+def _hint(job: Job, error: ScriptError) -> str | None:
+    if not isinstance(error.__cause__, UndefinedError):
+        return None
+    given = ", ".join(job.script.parameters) if job.script else ""
+    return f"script.parameters has {given or 'nothing'}; add one by --set script.parameters.NAME=VALUE"
 
 
 def _volumes_do_not_clash(spec: Spec, member: Member) -> None:

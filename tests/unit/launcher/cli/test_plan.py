@@ -142,3 +142,8 @@ def test_files_and_json_together(plan, tmp_path):
 def test_what_does_not_fit_is_an_error(plan):
     with pytest.raises(SpecError, match="--set 'ranks=9': 9 ranks, but cluster here has 8 devices"):
         plan("--set", "ranks=9")
+
+
+def test_a_directory_that_cannot_be_made_is_an_error(plan):
+    with pytest.raises(UsageError, match=r"j\.yaml/out: Not a directory"):
+        plan("-o", "j.yaml/out")

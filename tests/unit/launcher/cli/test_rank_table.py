@@ -168,3 +168,8 @@ def test_convert_refuses_what_is_no_such_table(rank_table):
 def test_an_address_is_a_pair(rank_table, word):
     with pytest.raises(UsageError, match="expected NODE=IP"):
         rank_table("convert", GOLDEN / "rank_table/group_list.json", "--address", word)
+
+
+def test_a_file_that_cannot_be_written_is_an_error(rank_table):
+    with pytest.raises(UsageError, match=r"no/t\.json: No such file"):
+        rank_table("render", "-c", "c.yaml", "-o", "no/t.json")

@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 
+from launcher.errors import SpecError
 from launcher.plan import store
 from launcher.plan.build import launch_of, plan
 from launcher.plan.hosts import host_plan
@@ -243,7 +244,7 @@ def test_a_rank_table_needs_devices(plans):
     job = spec.job.model_copy(update={"devices_per_rank": 0})
     stored = Spec(spec.cluster, job, spec.cluster_file, spec.job_file, spec.templates)
 
-    with pytest.raises(Exception, match="ranks without a device cannot be in a rank table"):
+    with pytest.raises(SpecError, match="ranks without a device cannot be in a rank table"):
         plan(stored)
 
 
@@ -256,6 +257,24 @@ def test_a_template_that_asks_for_what_it_is_not_given_is_an_error_at_its_line(p
 
     assert problem.startswith("own.sh.j2:3:1: the script cannot be made: ")
     assert "absent" in problem
+
+
+@pytest.mark.parametrize(("parameters", "given"), [({"a": 1, "b": 2}, "a, b"), ({}, "nothing")])
+def test_such_an_error_says_what_is_given(plans, parameters, given):
+    job = plans.template("{{ parameters.absent }}")
+    job["script"]["parameters"] = parameters
+
+    with pytest.raises(SpecError) as caught:
+        plans.plan(job)
+    assert (
+        caught.value.hint == f"script.parameters has {given}; add one by --set script.parameters.NAME=VALUE"
+    )
+
+
+def test_another_error_of_a_template_has_no_such_hint(plans):
+    with pytest.raises(SpecError) as caught:
+        plans.plan(plans.template("{{ 1 / 0 }}"))
+    assert caught.value.hint is None
 
 
 def test_every_value_that_a_template_can_ask_for(plans):
