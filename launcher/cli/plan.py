@@ -42,20 +42,18 @@ def plan(
     json: options.Json = False,
 ) -> None:
     """Show everything that `run` would do, host by host; needs no host, no network and no NPU."""
-    from launcher.plan.build import plan as make
+    gc.disable()  # a plan is one large tree without cycles: to look for garbage in it would cost a third more
+    from launcher.plan.build import plan_and_json
     from launcher.spec.load import load
 
-    gc.disable()  # a plan is one large tree without cycles: to look for garbage in it would cost a third more
-    made = make(load(cluster, job, overrides=set_, environ=os.environ))
+    made, text = plan_and_json(load(cluster, job, overrides=set_, environ=os.environ))
     if output is not None:
         _write(made, output)
     if script is not None:
         sys.stdout.write(_script(made, script))
     elif json:
-        from launcher.plan.store import to_json
-
         sys.stdout.flush()
-        sys.stdout.buffer.write(to_json(made))
+        sys.stdout.buffer.write(text)
         sys.stdout.buffer.write(b"\n")
     elif output is None:
         from launcher.cli.plan_text import describe

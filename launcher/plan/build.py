@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from ipaddress import ip_address
 from itertools import groupby
 
@@ -19,7 +18,7 @@ from launcher.plan.placement import PlacementError, Slot, place
 from launcher.plan.rank_tables import rank_table
 from launcher.plan.scripts import Renderer, ScriptError
 from launcher.plan.site import Gang, site
-from launcher.plan.store import digest
+from launcher.plan.store import signed
 from launcher.rank_table import RankTableError
 from launcher.spec.cluster import Host
 from launcher.spec.job import Job, Launch
@@ -31,11 +30,16 @@ def plan(spec: Spec, binding: Binding | None = None) -> Plan:
 
     Raises SpecError when the job does not fit the cluster, or a template asks for what it is not given.
     """
+    return plan_and_json(spec, binding)[0]
+
+
+def plan_and_json(spec: Spec, binding: Binding | None = None) -> tuple[Plan, bytes]:
+    """The plan, and the JSON that it is stored as. Raises SpecError as `plan` does."""
     slots = _placed(spec)
     gang = Gang(spec.cluster, spec.job, binding or Binding(), _rendezvous(spec, slots))
     table = _rank_table(spec, slots) if gang.meet.launch is Launch.RANK_TABLE else None
     parts = list(_parts(spec, gang, slots))
-    unsigned = Plan(
+    made = Plan(
         job=spec.job.name,
         cluster=spec.cluster.name,
         device=spec.cluster.device.value,
@@ -49,7 +53,7 @@ def plan(spec: Spec, binding: Binding | None = None) -> Plan:
         members=tuple(member for _, members in parts for member in members),
         rank_table=table,
     )
-    return replace(unsigned, digest=digest(unsigned))
+    return signed(made)
 
 
 def launch_of(cluster_is_ascend: bool, job: Job, ranks: int) -> Launch:

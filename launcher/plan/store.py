@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = 1
+_NO_DIGEST = b'"digest":""'
+"""The second key of the JSON: `plan` begins with `schema` and `digest`."""
 
 
 def to_json(plan: Plan) -> bytes:
@@ -87,9 +89,11 @@ def _refuse_foreign(directory: Path) -> None:
         )
 
 
-def digest(plan: Plan) -> str:
-    """SHA-256 of all but the digest itself."""
-    return sha256(to_json(replace(plan, digest=""))).hexdigest()
+def signed(plan: Plan) -> tuple[Plan, bytes]:
+    """The plan with its digest, the SHA-256 of all else in it, and its JSON, which is made only once."""
+    unsigned = to_json(replace(plan, digest=""))
+    digest = sha256(unsigned).hexdigest()
+    return replace(plan, digest=digest), unsigned.replace(_NO_DIGEST, f'"digest":"{digest}"'.encode(), 1)
 
 
 @lru_cache(maxsize=1)

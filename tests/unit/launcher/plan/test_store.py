@@ -24,9 +24,13 @@ def test_the_digest_is_of_everything_else(made):
     stored = json.loads(store.to_json(made))
 
     unsigned = store.to_json(replace(made, digest=""))
-    assert made.digest == store.digest(made) == sha256(unsigned).hexdigest()
+    assert made.digest == sha256(unsigned).hexdigest()
     assert stored["digest"] == made.digest
-    assert store.digest(replace(made, ranks=made.ranks + 1)) != made.digest
+    assert store.signed(replace(made, ranks=made.ranks + 1))[0].digest != made.digest
+
+
+def test_a_signed_plan_comes_with_its_json(made):
+    assert store.signed(replace(made, digest="")) == store.signed(made) == (made, store.to_json(made))
 
 
 def test_keys_of_later_releases_are_ignored(made):
