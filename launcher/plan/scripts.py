@@ -46,7 +46,7 @@ def quote(value: Any) -> str:
     if isinstance(value, (int, float)):
         return _quote_text(f"{value}")
     if isinstance(value, Sequence):
-        return " ".join(map(_finalize, value))
+        return " ".join([_quote_text(item) if type(item) is str else _finalize(item) for item in value])
     raise ValueError(f"{value!r:.80} cannot be a word of a shell script")
 
 
@@ -56,7 +56,7 @@ def _exports(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _finalize(value: Any) -> Any:
-    if type(value) is str:  # most are; a plan of thousands of ranks has half a million
+    if type(value) is str:  # most are, and a plan of thousands of ranks has half a million
         return _quote_text(value)
     return value if isinstance(value, (_ShellText, Undefined)) else quote(value)
 
