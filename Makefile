@@ -14,7 +14,7 @@ RANKS   ?=
 STEPS   ?=
 ARGS    ?=
 
-.PHONY: help setup setup-dev gd-8p check test golden clean
+.PHONY: help setup setup-dev gd-8p lint check test golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -79,14 +79,22 @@ $(TAUGHT): $(if $(RECORDS_GIVEN),,$(RECORDS)) | $(VENV)/.cpu
 
 # ---- development
 
-check: $(VENV)/.dev
+lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/unit
 
-test: $(VENV)/.dev
-	$(BIN)/pytest --cov --cov-report=term tests
+check: lint
+	$(BIN)/pytest -q -n 2 tests/unit
+
+# Most end-to-end tests wait for processes, so several share a core; those with MindSpore need the cores for themselves.
+COVER := --cov --cov-append --cov-report= --cov-fail-under=0
+test: lint
+	$(BIN)/coverage erase
+	$(BIN)/pytest -q $(COVER) -n 2 tests/unit
+	$(BIN)/pytest -q $(COVER) -n 4 -m 'not mindspore' tests/e2e
+	$(BIN)/pytest -q $(COVER) -m mindspore tests/e2e
+	$(BIN)/coverage report
 
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden
