@@ -56,15 +56,6 @@ def plan_and_json(spec: Spec, binding: Binding | None = None) -> tuple[Plan, byt
     return signed(made)
 
 
-def launch_of(cluster_is_ascend: bool, job: Job, ranks: int) -> Launch:
-    """How ranks meet where the job file leaves it open: not at all when there is one, or no device."""
-    if job.launch is not None:
-        return job.launch
-    if ranks == 1 or not job.devices_per_rank:
-        return Launch.NONE
-    return Launch.RANK_TABLE if cluster_is_ascend else Launch.DYNAMIC
-
-
 def _placed(spec: Spec) -> tuple[Slot, ...]:
     try:
         return place(spec.cluster, spec.job)
@@ -73,7 +64,7 @@ def _placed(spec: Spec) -> tuple[Slot, ...]:
 
 
 def _rendezvous(spec: Spec, slots: Sequence[Slot]) -> Rendezvous:
-    launch = launch_of(spec.cluster.device.is_ascend, spec.job, len(slots))
+    launch = spec.job.launch_on(spec.cluster.device, len(slots))
     hosts = list(dict.fromkeys(slot.host.label for slot in slots))
     first = slots[0].host
     problems = list(_rendezvous_problems(spec, launch, slots, len(hosts)))

@@ -158,10 +158,10 @@ class Job(Model):
             raise ValueError("give either `script` or `command`")
         return self
 
-    def launch_on(self, device: DeviceKind) -> Launch:
-        """How ranks find each other on a device: `launch`, or its default there."""
+    def launch_on(self, device: DeviceKind, ranks: int) -> Launch:
+        """How so many ranks meet: `launch`, or where it is left open not at all for one rank or no device."""
         if self.launch is not None:
             return self.launch
-        if self.ranks == 1 and self.devices_per_rank == 0:
+        if ranks == 1 or self.devices_per_rank == 0:
             return Launch.NONE
         return Launch.RANK_TABLE if device.is_ascend else Launch.DYNAMIC

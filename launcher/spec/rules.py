@@ -111,9 +111,8 @@ def _beyond_last(kind: DeviceKind, devices: tuple[int, ...] | None) -> Iterator[
 def _launch_problems(device: DeviceKind, job: Job) -> Iterator[tuple[Path, str]]:
     if job.launch is Launch.RANK_TABLE and not device.is_ascend:
         yield ("launch",), "rank_table needs NPUs, and the cluster's device is cpu: use dynamic or none"
-    elif job.launch_on(device) is Launch.RANK_TABLE and job.devices_per_rank == 0:
-        path = ("launch",) if job.launch else ("devices_per_rank",)
-        yield path, "ranks without a device cannot be in a rank table: use `launch: dynamic` or `none`"
+    elif job.launch is Launch.RANK_TABLE and job.devices_per_rank == 0:
+        yield ("launch",), "ranks without a device cannot be in a rank table: use `launch: dynamic` or `none`"
 
 
 def _secret_problems(job: Job, environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:

@@ -12,11 +12,10 @@ import pytest
 
 from launcher.errors import SpecError
 from launcher.plan import store
-from launcher.plan.build import launch_of, plan
+from launcher.plan.build import plan
 from launcher.plan.hosts import host_plan
 from launcher.plan.model import Binding, Owner
 from launcher.plan.scripts import Renderer
-from launcher.spec.job import Job, Launch
 from launcher.spec.spec import Spec
 
 BOUND = Binding(
@@ -184,23 +183,6 @@ def test_an_npu_gets_longer_to_be_let_go(plans, ascend, grace):
 
     assert made.policy.stop_grace == grace
     assert f"sleep {grace:g}\n" in dict(made.hosts[0].files)["scripts/rank-0.sh"]
-
-
-@pytest.mark.parametrize(
-    ("ascend", "more", "ranks", "expected"),
-    [
-        (True, {}, 8, Launch.RANK_TABLE),
-        (False, {}, 8, Launch.DYNAMIC),
-        (True, {}, 1, Launch.NONE),
-        (False, {"devices_per_rank": 0}, 8, Launch.NONE),
-        (True, {"launch": "dynamic"}, 1, Launch.DYNAMIC),
-        (True, {"launch": "none"}, 8, Launch.NONE),
-    ],
-)
-def test_how_ranks_meet(ascend, more, ranks, expected):
-    job = Job.model_validate({"schema": 1, "name": "w", "ranks": "all", "command": ["true"], **more})
-
-    assert launch_of(ascend, job, ranks) is expected
 
 
 def test_what_does_not_fit_is_an_error_at_its_place(plans):

@@ -1,5 +1,7 @@
 import pytest
 
+from launcher.spec.job import Launch
+
 RESERVED = "is set by the launcher for each rank"
 
 
@@ -111,13 +113,16 @@ def test_docker_needs_an_image(files) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("lines", "place"), [("devices_per_rank: 0\nlaunch: rank_table", "7:9"), ("devices_per_rank: 0", "6:19")]
-)
-def test_a_rank_table_holds_ranks_with_devices(files, lines: str, place: str) -> None:
-    assert files.problems(cluster=files.ascend, more=f"image: i\n{lines}\n") == [
-        f"job.yaml:{place}: ranks without a device cannot be in a rank table: use `launch: dynamic` or `none`"
+def test_a_rank_table_holds_ranks_with_devices(files) -> None:
+    more = "image: i\ndevices_per_rank: 0\nlaunch: rank_table\n"
+    assert files.problems(cluster=files.ascend, more=more) == [
+        "job.yaml:7:9: ranks without a device cannot be in a rank table: use `launch: dynamic` or `none`"
     ]
+
+
+def test_ranks_without_devices_meet_nobody_unless_told_to(files) -> None:
+    spec = files.load(cluster=files.ascend, more="image: i\ndevices_per_rank: 0\n")
+    assert spec.job.launch_on(spec.cluster.device, 8) is Launch.NONE
 
 
 def test_processes_may_own_npus_of_this_machine(files) -> None:
