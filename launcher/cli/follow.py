@@ -65,6 +65,8 @@ class _Follower:
                 if not supervised:
                     if self._narrator.end is not None:
                         return self._narrator.end
+                    if self._directory.result.exists():  # killed after it had written that
+                        return int(json_module.loads(self._directory.result.read_text("utf-8"))["exit_code"])
                     self._give_up_after(2.0 if self._narrator.has_begun else _START, began)
                 self._say_lines()
         finally:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from launcher.run.rundir import RunDir
 
 _TAIL = 12
+_TAIL_BYTES = 65536
 
 
 def print_result(directory: RunDir) -> None:
@@ -54,14 +56,18 @@ def _print_failure(directory: RunDir, attempt: dict[str, Any]) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None where the job has left none, or something else."""
     try:
-        return dict(json.loads(path.read_text("utf-8")))
+        value = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return None
+    return value if isinstance(value, dict) else None
 
 
 def _tail(path: Path) -> list[str]:
     try:
-        return list(path.read_text("utf-8", "replace").splitlines()[-_TAIL:])
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            return file.read().decode("utf-8", "replace").splitlines()[-_TAIL:]
     except FileNotFoundError:
         return ["(not collected)"]

@@ -1,9 +1,9 @@
 """Hosts: this machine, and others over SSH."""
 
-from launcher.hosts.base import Completed, Host, HostError, Stream
+from launcher.hosts.base import Completed, Host, HostError, RemoteError, Stream
 from launcher.hosts.local import LocalHost
 
-__all__ = ["Completed", "Host", "HostError", "LocalHost", "Stream", "connect"]
+__all__ = ["Completed", "Host", "HostError", "LocalHost", "RemoteError", "Stream", "connect"]
 
 
 def connect(label: str, address: str) -> Host:

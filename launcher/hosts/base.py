@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from launcher.errors import LostContact
+from launcher.errors import LauncherError, LostContact
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,12 @@ class HostError(LostContact):
     """A host could not be reached or did not answer in time; what it did is not known."""
 
 
+class RemoteError(LauncherError):
+    """A host refused: a script of the launcher failed there, or a file could not be written."""
+
+
 class Stream(Protocol):
-    """Output of a script that goes on; `fileno` is for a selector."""
+    """Output of a script that goes on; `fileno` is for a selector. `read` raises HostError."""
 
     def fileno(self) -> int:
         """Readable when there is output, or the script has ended."""
@@ -59,7 +63,7 @@ class Host(Protocol):
         """Start a script whose output is read as it comes."""
 
     def put(self, files: Mapping[str, bytes], *, mode: int = 0o644) -> None:
-        """Write files (absolute path to content), each by rename; directories are made."""
+        """Write files (absolute path to content), each by rename; makes directories. Raises RemoteError."""
 
     def close(self) -> None:
         """End the connection."""

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from launcher.files import write_atomically
-from launcher.hosts.base import Completed, HostError
+from launcher.hosts.base import Completed, HostError, RemoteError
 
 _READ = 65536
 
@@ -54,43 +55,67 @@ class LocalHost:
         timeout: float = 30.0,
     ) -> Completed:
         content = stdin if isinstance(stdin, bytes) else None
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", script, "launcher", *words],
-            stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin,
-            stdout=subprocess.PIPE if out is None else out,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
+        process = self._start(
+            script, *words, stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin, out=out
         )
         try:
             output, errors = process.communicate(content, timeout=timeout)
         except subprocess.TimeoutExpired:
             _kill_session(process)
-            process.communicate()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                _close(pipe)  # what the script started elsewhere may hold the other end for ever
+            process.wait()
             raise HostError(f"host {self._label}: no answer within {timeout:g} s") from None
         return Completed(process.returncode, _text(output), _text(errors))
 
     def stream(self, script: str, *words: str) -> LocalStream:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", script, "launcher", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        return LocalStream(process)
+        return LocalStream(self._start(script, *words, stdin=subprocess.DEVNULL, err=None))
+
+    def _start(
+        self,
+        script: str,
+        *words: str,
+        stdin: int | BinaryIO,
+        out: BinaryIO | None = None,
+        err: int | None = subprocess.PIPE,
+    ) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                ["/bin/sh", "-c", script, "launcher", *words],
+                stdin=stdin,
+                stdout=subprocess.PIPE if out is None else out,
+                stderr=err,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise HostError(f"host {self._label}: no shell can be started: {error}") from error
 
     def put(self, files: Mapping[str, bytes], *, mode: int = 0o644) -> None:
-        for path, content in files.items():
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(Path(path), content, mode=mode)
+        try:
+            for path, content in files.items():
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(Path(path), content, mode=mode)
+        except OSError as error:
+            raise RemoteError(f"host {self._label}: {error}") from error
 
     def close(self) -> None:
         """Nothing to end."""
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    """End a script and what it started, but for ranks: those have sessions of their own."""
-    if process.poll() is None:
+    """End a script and what it started, but for ranks: those have sessions of their own.
+
+    A script that has ended and was not waited for still keeps the number of its group from others.
+    """
+    if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _close(pipe: IO[bytes] | None) -> None:
+    """Close our end; input that the script no longer takes is let go."""
+    if pipe is not None:
+        with suppress(BrokenPipeError):
+            pipe.close()
 
 
 def _text(data: bytes | None) -> str:

@@ -4,7 +4,7 @@ umask 022
 FENCED=75 HELD=76
 die() { printf '%s\n' "$2" >&2; exit "$1"; }
 write() { # file, words
-    printf '%s\n' "$2" >"$1.tmp" && mv "$1.tmp" "$1"
+    printf '%s\n' "$2" >"$1.$$.tmp" && mv "$1.$$.tmp" "$1" # two at once must not meet
 }
 now() { date +%s.%N | sed 's/[.]N$/.0/'; }
 highest_epoch() { # run directory
@@ -30,9 +30,12 @@ alive() { # pid record: the same process still runs
 labelled() { # run, attempt: pids that carry both in their environment
     for environ in $(grep -lsF "LAUNCHER_RUN=$1" /proc/[0-9]*/environ); do
         pid=${environ#/proc/} pid=${pid%/environ}
-        { tr '\0' '\n' <"$environ"; } 2>/dev/null | grep -qxF -e "LAUNCHER_ATTEMPT=$2" && printf '%s\n' "$pid"
+        carries "$environ" "LAUNCHER_RUN=$1" && carries "$environ" "LAUNCHER_ATTEMPT=$2" && printf '%s\n' "$pid"
     done
     return 0
+}
+carries() { # environment of a process, NAME=value: a whole variable, not a part of another one's value
+    { tr '\n\0' ' \n' <"$1"; } 2>/dev/null | grep -qxF -e "$2"
 }
 log_of() { # key: name of a member's log directory
     [ "$1" = scheduler ] && echo LOG_SCHED || printf 'LOG%s\n' "$1"
@@ -45,7 +48,13 @@ has_live_ranks() { # run directory, run
     command -v docker >/dev/null 2>&1 && [ -n "$(docker ps -q --filter "label=launcher.run=$2" 2>/dev/null)" ]
 }
 is_stale() { # lock
-    touched=$(cat "$1/touched" 2>/dev/null || stat -c %Y "$1" 2>/dev/null || date +%s)
-    [ $(($(date +%s) - touched)) -gt "$STALE" ] || return 1
+    touched=$(cat "$1/touched" 2>/dev/null)
+    # other users write here: a shell may run what stands in a variable that it takes for a number
+    case $touched in '' | *[!0-9]*) touched=$(stat -c %Y "$1" 2>/dev/null || date +%s) ;; esac
+    [ "$touched" -lt "$(($(date +%s) - STALE))" ] || return 1
     ! has_live_ranks "$(cat "$1/run_dir" 2>/dev/null)" "$(cat "$1/run" 2>/dev/null)"
+}
+drop() { # lock, run: at once, so that nobody meets half of it
+    gone=${1%/*}/.$2.gone
+    rm -rf "$gone" && mv -fT "$1" "$gone" && rm -rf "$gone"
 }

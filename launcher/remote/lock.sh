@@ -3,32 +3,38 @@ fence "$1" "$2"
 run_dir=$1 root=$3 run=$4 owner=$5 && shift 5
 [ -d "$root" ] || { mkdir -p "$root" && chmod 1777 "$root"; } || exit 1
 
-take() { # lock
-    mkdir "$1" 2>/dev/null || return 1
-    write "$1/run" "$run" && write "$1/touched" "$(date +%s)" && write "$1/since" "$(date +%s)" &&
-        write "$1/run_dir" "$run_dir" && write "$1/owner" "$owner"
+take() { # lock: made aside, so that no lock is ever without its words; a rename onto one that is held fails
+    fresh=$root/.$run.fresh
+    rm -rf "$fresh" && mkdir "$fresh" && write "$fresh/run" "$run" && write "$fresh/touched" "$(date +%s)" &&
+        write "$fresh/since" "$(date +%s)" && write "$fresh/run_dir" "$run_dir" && write "$fresh/owner" "$owner" ||
+        die 1 "no lock can be made in $root"
+    mv -fT "$fresh" "$1" 2>/dev/null || { rm -rf "$fresh"; return 1; }
 }
-steal() { # lock: the one whose rename succeeds may take it
-    mv "$1" "$1.stale-$run" 2>/dev/null && rm -rf "$1.stale-$run"
+steal() { # lock: thieves come one after the other, and each looks again
+    { flock -w 10 9 && is_stale "$1" && drop "$1" "$run" 2>/dev/null && take "$1"; } 9<"$root"
 }
 get() { # lock: ours already, free, or left by a run that is no more
     if [ "$(cat "$1/run" 2>/dev/null)" = "$run" ]; then
         write "$1/touched" "$(date +%s)"
     else
-        { take "$1" || { is_stale "$1" && steal "$1" && take "$1"; }; } && taken="$taken $1"
+        { take "$1" || { is_stale "$1" && steal "$1"; }; } && taken="$taken ${1##*/}"
     fi
+}
+word() { # lock, name, what stands for it where it is not there
+    cat "$1/$2" 2>/dev/null || echo "$3"
 }
 held= taken=
 for name; do # in one order and none after the first that is held: of two launchers one gets all
-    if [ -n "$held" ]; then
-        [ -d "$root/$name" ] || continue
-    else
-        get "$root/$name" && continue
+    lock=$root/$name
+    if [ -z "$held" ]; then
+        get "$lock" && continue
+    elif [ ! -d "$lock" ] || [ "$(word "$lock" run -)" = "$run" ]; then
+        continue
     fi
-    held="$held$name $(cat "$root/$name/run" 2>/dev/null || echo unknown) $(cat "$root/$name/since" 2>/dev/null || echo 0) $(cat "$root/$name/owner" 2>/dev/null || echo unknown)
+    held="$held$name $(word "$lock" run unknown) $(word "$lock" since 0) $(word "$lock" owner unknown)
 "
 done
 [ -n "$held" ] || exit 0
-for lock in $taken; do rm -rf "$lock"; done
+for name in $taken; do drop "$root/$name" "$run"; done
 printf '%s' "$held"
 exit "$HELD"

@@ -1,9 +1,10 @@
 # run directory, epoch, state directory, run, attempt, TERM or KILL: end every member of this attempt on this host
 fence "$1" "$2"
 state=$3 run=$4 attempt=$5 signal=$6
+[ ! -d "$state" ] || write "$state/stopped" "$(now)" || exit 1 # whoever starts from now on ends at once
 for record in "$state"/*.pid; do
     key=${record##*/} key=${key%.pid}
-    [ -e "$record" ] && [ ! -e "$state/$key.end" ] || continue
+    [ -e "$record" ] && [ ! -s "$state/$key.end" ] || continue
     [ -e "$state/$key.stop" ] || write "$state/$key.stop" "$(now)"
     [ "$signal" = KILL ] || { alive "$record" && kill -TERM "$pid" 2>/dev/null; }
 done
@@ -18,7 +19,7 @@ while pids=$(labelled "$run" "$attempt") && [ -n "$pids" ]; do
 done
 for record in "$state"/*.pid; do # who was killed could not write its exit code
     key=${record##*/} key=${key%.pid}
-    [ -e "$record" ] && [ ! -e "$state/$key.end" ] || continue
+    [ -e "$record" ] && [ ! -s "$state/$key.end" ] || continue
     [ "$key" = scheduler ] && log=LOG_SCHED || log=LOG$key
     [ ! -d "${state%/*}/$log" ] || write "${state%/*}/$log/exit_code" 137
     write "$state/$key.end" "137 $(now)"

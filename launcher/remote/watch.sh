@@ -2,7 +2,7 @@
 state=$1 nap=$2 && shift 2
 settled=' ' running=' ' looks=0
 look_at() { # key
-    if [ -e "$state/$1.end" ]; then
+    if [ -s "$state/$1.end" ]; then # a host that lost power may leave an empty one
         read -r code time rest <"$state/$1.end"
         how=own && [ ! -e "$state/$1.stop" ] || how=stopped
         printf 'end %s %s %s %s %s\n' "$1" "$code" "$time" "$how" "$(cat "$state/$1.reason" 2>/dev/null)"
@@ -11,7 +11,7 @@ look_at() { # key
         return 1
     elif [ ! -e "$state/$1.pid" ]; then
         printf 'absent %s\n' "$1"
-    elif [ -e "$state/$1.end" ]; then
+    elif [ -s "$state/$1.end" ]; then
         return 1 # it ended between the two looks
     else
         how=own && [ ! -e "$state/$1.stop" ] || how=stopped

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
-from launcher.hosts import Host
+from launcher.hosts import Host, RemoteError
 from launcher.plan.model import Plan
-from launcher.run.fleet import on_all
+from launcher.remote import script
+from launcher.run.fleet import on_all, try_on_all
 from launcher.run.gang import MemberStatus, State, all_over, first_failure
 from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
 from launcher.run.watch import Watcher
+from launcher.runtime.fence import Fenced, checked
 
 CONTACT_TIMEOUT = 300.0
 """Seconds without contact to a host after which the supervisor gives up; the ranks run on."""
@@ -53,7 +55,7 @@ def start_gang(ground: Ground, plan: Plan) -> None:
 
 
 def roll_back(ground: Ground, plan: Plan) -> None:
-    """End whatever of the attempt runs anywhere."""
+    """End whatever of the attempt runs anywhere. Raises LostContact where something may be left."""
     on_all(ground.hosts.values(), lambda host: _stop(ground, plan, host, kill=True))
 
 
@@ -78,11 +80,11 @@ def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
 
 def _until_the_end(ground: Ground, plan: Plan, watcher: Watcher, heartbeat: Heartbeat) -> Ending:
     limit = plan.policy.run_timeout
-    deadline = None if limit is None else time.monotonic() + limit
+    deadline = None if limit is None else time.monotonic() + limit - _elapsed(ground)
     while True:
         _tell(ground, watcher.poll(_TICK))
         heartbeat.check()
-        cancelled = ground.directory.cancel_request.exists()
+        cancelled = ground.is_cancelled
         if (ending := _decide(plan, watcher, cancelled=cancelled)) is not None:
             return ending
         if deadline is not None and time.monotonic() > deadline:
@@ -93,6 +95,15 @@ def _until_the_end(ground: Ground, plan: Plan, watcher: Watcher, heartbeat: Hear
                     f"host {label}: no contact for {seconds:.0f} s; its ranks may still run",
                     hint="launcher attach RUN goes on when the host is back",
                 )
+
+
+def _elapsed(ground: Ground) -> float:
+    """Seconds since the run's first rank started: under another supervisor, or in an earlier attempt."""
+    seconds = on_all(
+        ground.hosts.values(),
+        lambda host: checked(host, script("elapsed"), ground.part(host).run_dir).out,
+    )
+    return max(map(float, seconds.values()))
 
 
 def _decide(plan: Plan, watcher: Watcher, *, cancelled: bool) -> Ending | None:
@@ -123,11 +134,16 @@ def _grace(plan: Plan, ending: Ending) -> float:
 
 
 def _end_all(ground: Ground, plan: Plan, watcher: Watcher, grace: float) -> None:
-    """TERM, then KILL after the grace. The last sweep also finds what ranks left behind."""
+    """TERM, then KILL after the grace. The last sweep also finds what ranks left behind.
+
+    A host that does not answer keeps no other host's ranks alive; it is told of after the last sweep.
+    """
     hosts = ground.hosts.values()
-    ranks_ended = all_over(watcher.members.values())
-    if not ranks_ended:
-        on_all(hosts, lambda host: _stop(ground, plan, host, kill=False))
+    if not all_over(watcher.members.values()):
+        asked = try_on_all(hosts, lambda host: _stop(ground, plan, host, kill=False))
+        for outcome in asked.values():
+            if isinstance(outcome, Fenced):
+                raise outcome
     _wait_until_over(ground, watcher, grace)
     on_all(hosts, lambda host: _stop(ground, plan, host, kill=True))
     _wait_until_over(ground, watcher, _SCHEDULER_GRACE)
@@ -142,7 +158,11 @@ def _wait_until_over(ground: Ground, watcher: Watcher, seconds: float) -> None:
 
 
 def _stop(ground: Ground, plan: Plan, host: Host, *, kill: bool) -> None:
-    ground.runtime.stop(host, plan, plan.host(host.label), ground.epoch, kill=kill)
+    """Raises LostContact where the host refuses: what runs there still needs its lock, and a launcher."""
+    try:
+        ground.runtime.stop(host, plan, plan.host(host.label), ground.epoch, kill=kill)
+    except RemoteError as error:
+        raise LostContact(f"not all ranks could be ended: {error}", hint="launcher cancel RUN") from error
 
 
 def _tell(ground: Ground, changed: list[MemberStatus]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from launcher.check import check_hosts
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
 from launcher.files import write_atomically, write_json
-from launcher.hosts import Host
+from launcher.hosts import Host, RemoteError
 from launcher.plan import store
 from launcher.plan.model import Plan
 from launcher.remote import script
@@ -15,7 +17,7 @@ from launcher.run import lease, locks, snapshot, upload
 from launcher.run.attempt import Ending, start_gang, watch_gang
 from launcher.run.bind import bind
 from launcher.run.collect import collect, collect_checkpoints
-from launcher.run.fleet import on_all
+from launcher.run.fleet import on_all, together, try_on_all
 from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
 from launcher.run.result import Attempt
@@ -29,15 +31,15 @@ def conduct(ground: Ground) -> Ending:
     everything left as it is.
     """
     begun = ground.directory.attempts()
-    if not begun:
+    if not begun and ground.epoch == 1 and not ground.is_cancelled:  # a lease is taken after the check
         with ground.course.phase("check"):
             for finding in check_hosts(ground.spec, ground.draft, ground.hosts):
                 ground.course.events.write("warning", message=str(finding), hint=finding.remedy)
     with ground.course.phase("lock"):
-        on_all(ground.hosts.values(), lambda host: _take_lease(ground, host))
+        _take_leases(ground, is_begun=bool(begun))
     with Heartbeat(ground) as heartbeat:
         try:
-            ending = _go_on(ground, begun[-1], heartbeat) if begun else _go_through(ground, 1, heartbeat)
+            ending = _go(ground, begun, heartbeat)
         except LostContact:
             raise
         except LauncherError as error:
@@ -47,12 +49,38 @@ def conduct(ground: Ground) -> Ending:
         return ending
 
 
+def _go(ground: Ground, begun: list[int], heartbeat: Heartbeat) -> Ending:
+    """On from where the run is."""
+    codes = on_all(ground.hosts.values(), lambda host: _exit_code_on(ground, host))
+    if finished := [code for code in codes.values() if code]:
+        return _conclude(ground, begun, heartbeat, ExitCode(int(finished[0])))
+    return _go_on(ground, begun[-1], heartbeat) if begun else _go_through(ground, 1, heartbeat)
+
+
+def _exit_code_on(ground: Ground, host: Host) -> str:
+    return checked(host, script("exit_code"), ground.part(host).run_dir).out.strip()
+
+
+def _conclude(ground: Ground, begun: list[int], heartbeat: Heartbeat, code: ExitCode) -> Ending:
+    """A run that had been let go of when its supervisor died, before it could write the result."""
+    with suppress(StartFailed):
+        if begun:
+            ending = _to_its_end(ground, _stored_plan(ground, begun[-1]), heartbeat)
+            if ending.code is code:
+                return ending
+    return Ending(code, f"ended with {int(code)}, then its supervisor died", {})
+
+
 def _go_through(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
     """Attempts, from a first one on, until one succeeds or none is left."""
-    _lock_devices(ground)
+    ground.stop_if_cancelled()
+    with _refusals_are_failed_starts():
+        _lock_devices(ground)
     code = _snapshot(ground)
     while True:
-        plan = _set_up(ground, number, code)
+        ground.stop_if_cancelled()
+        with _refusals_are_failed_starts():
+            plan = _set_up(ground, number, code)
         ground.stop_if_cancelled()
         start_gang(ground, plan)
         ending = _to_its_end(ground, plan, heartbeat)
@@ -61,6 +89,14 @@ def _go_through(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
         number += 1
         ground.course.events.write("restart", attempt=number, delay=plan.policy.restart_delay)
         heartbeat.sleep(plan.policy.restart_delay)
+
+
+@contextmanager
+def _refusals_are_failed_starts() -> Iterator[None]:
+    try:
+        yield
+    except RemoteError as error:
+        raise StartFailed(f"not all ranks could be started: {error}", hint=error.hint) from error
 
 
 def _lock_devices(ground: Ground) -> None:
@@ -75,8 +111,7 @@ def _lock_devices(ground: Ground) -> None:
 
 def _go_on(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
     """An attempt that another supervisor began; one that it did not start wholly is begun anew."""
-    path = ground.directory.plan(number)
-    plan = store.from_json(path.read_bytes(), str(path))
+    plan = _stored_plan(ground, number)
     try:
         ending = _to_its_end(ground, plan, heartbeat)
     except StartFailed as error:
@@ -85,12 +120,17 @@ def _go_on(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
     return _go_through(ground, number + 1, heartbeat) if _may_restart(plan, number, ending) else ending
 
 
+def _stored_plan(ground: Ground, number: int) -> Plan:
+    path = ground.directory.plan(number)
+    return store.from_json(path.read_bytes(), str(path))
+
+
 def _set_up(ground: Ground, number: int, code: snapshot.Snapshot | None) -> Plan:
     with ground.course.phase("bind", number):
         plan = bind(ground, number, code.digest if code else None)
-        upload.keep_plan(ground, plan)
+        plan_json = upload.keep_plan(ground, plan)
     with ground.course.phase("upload", number):
-        on_all(ground.hosts.values(), lambda host: upload.upload(ground, host, plan, code))
+        on_all(ground.hosts.values(), lambda host: upload.upload(ground, host, plan, plan_json, code))
     return plan
 
 
@@ -126,6 +166,21 @@ def _snapshot(ground: Ground) -> snapshot.Snapshot | None:
     write_json(ground.directory.inputs / "code.json", about)
     write_atomically(ground.directory.inputs / "code.diff", difference)
     return taken
+
+
+def _take_leases(ground: Ground, *, is_begun: bool) -> None:
+    """Raises StartFailed with everything let go, or LostContact where ranks of the run may live."""
+    outcomes = try_on_all(ground.hosts.values(), lambda host: _take_lease(ground, host))
+    errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
+    if not errors:
+        return
+    error = together(errors)
+    if isinstance(error, LostContact):
+        raise error
+    if is_begun:
+        raise LostContact(f"the run cannot be taken over: {error}", hint=error.hint) from error
+    try_on_all(ground.hosts.values(), lambda host: _unlock(ground, host, ExitCode.START_FAILED))
+    raise StartFailed(f"not all ranks could be started: {error}", hint=error.hint) from error
 
 
 def _take_lease(ground: Ground, host: Host) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from launcher.errors import LauncherError
+from launcher.errors import LauncherError, LostContact
 from launcher.hosts import Host
+from launcher.runtime.fence import Fenced
 
 IN_FLIGHT = 64
 Result = TypeVar("Result")
 
 
 def on_all(hosts: Iterable[Host], action: Callable[[Host], Result]) -> dict[str, Result]:
-    """Results by host label. Raises the first error in host order; its message names all that failed."""
+    """Results by host label. Raises the gravest error; its message names all that failed."""
     outcomes = try_on_all(hosts, action)
     errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
     if errors:
@@ -36,9 +37,14 @@ def try_on_all(hosts: Iterable[Host], action: Callable[[Host], Result]) -> dict[
         return dict(zip((host.label for host in listed), pool.map(outcome, listed), strict=True))
 
 
-def together(errors: list[LauncherError]) -> LauncherError:
-    """One error that says all; of the class of the first."""
-    first = errors[0]
+def together(errors: Sequence[LauncherError]) -> LauncherError:
+    """One error that says all; of the class of the gravest, the first of them in host order.
+
+    Gravest is a lost lease, after which nothing may be changed, then a host whose state is not known.
+    """
+    gravest = min(
+        errors, key=lambda error: (not isinstance(error, Fenced), not isinstance(error, LostContact))
+    )
     if len(errors) == 1:
-        return first
-    return type(first)("\n".join(str(error) for error in errors), hint=first.hint)
+        return gravest
+    return type(gravest)("\n".join(str(error) for error in errors), hint=gravest.hint)

@@ -72,9 +72,14 @@ def read_line(line: str, known: Mapping[str, MemberStatus]) -> MemberStatus | No
     if kind == "beat":
         return None
     key, *fields = rest.split(" ", 4)
-    if key not in known:
-        raise ValueError(f"not a line of the watch script: {line!r}")
-    member = known[key]
+    try:
+        return _changed(known[key], kind, fields)
+    except (ValueError, IndexError, KeyError) as error:
+        raise ValueError(f"not a line of the watch script: {line!r}") from error
+
+
+def _changed(member: MemberStatus, kind: str, fields: list[str]) -> MemberStatus:
+    """Raises ValueError, IndexError, KeyError for what no script of ours writes."""
     if kind == "running":
         return replace(member, state=State.RUNNING, pid=int(fields[0]))
     if kind == "absent":
@@ -88,7 +93,7 @@ def read_line(line: str, known: Mapping[str, MemberStatus]) -> MemberStatus | No
         time, how, why = fields[:3]
         state = State.STOPPED if how == "stopped" else State.GONE
         return replace(member, state=state, exit_code=KILLED, ended=float(time), reason=_WHY[why])
-    raise ValueError(f"not a line of the watch script: {line!r}")
+    raise ValueError(kind)
 
 
 _WHY = {

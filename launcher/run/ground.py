@@ -47,9 +47,14 @@ class Ground:
         """What the plan says of a host; equal in every attempt but for the attempt's own paths."""
         return self.draft.host(host.label)
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody asked for the end of the run."""
+        return self.directory.cancel_request.exists()
+
     def stop_if_cancelled(self) -> None:
         """Raises Cancelled where somebody asked for it."""
-        if self.directory.cancel_request.exists():
+        if self.is_cancelled:
             raise Cancelled("cancelled")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
-from launcher.errors import LauncherError
 from launcher.hosts import Host
 from launcher.run import locks
 from launcher.run.fleet import try_on_all
@@ -15,28 +15,28 @@ from launcher.runtime.fence import Fenced
 
 
 class Heartbeat:
-    """Renews every 15 s; `check` raises once another launcher has taken over."""
+    """Renews every 15 s; `check` raises once another launcher has taken over, or the thread has broken."""
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._stopping = threading.Event()
-        self._fenced: Fenced | None = None
-        self._thread = threading.Thread(target=self._renew_all, name="heartbeat", daemon=True)
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="heartbeat")
+        self._beating: Future[None] | None = None
 
     def __enter__(self) -> Heartbeat:
-        self._thread.start()
+        self._beating = self._pool.submit(self._renew_all)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
-        self._thread.join()
+        self._pool.shutdown()
 
     def check(self) -> None:
-        """Raises Fenced when the lease is lost."""
-        if self._fenced is not None:
-            raise self._fenced
+        """Raises Fenced when the lease is lost, and whatever else has ended the thread."""
+        if self._beating is not None and self._beating.done():
+            self._beating.result()
 
     def sleep(self, seconds: float) -> None:
         """Wait between attempts. Raises Fenced, Cancelled."""
@@ -50,11 +50,9 @@ class Heartbeat:
     def _renew_all(self) -> None:
         while not self._stopping.wait(RENEWAL):
             outcomes = try_on_all(self._ground.hosts.values(), self._renew)
-            fenced = [outcome for outcome in outcomes.values() if isinstance(outcome, Fenced)]
-            if fenced:
-                self._fenced = fenced[0]
-                return
+            for outcome in outcomes.values():
+                if isinstance(outcome, Fenced):
+                    raise outcome
 
-    def _renew(self, host: Host) -> LauncherError | None:
+    def _renew(self, host: Host) -> None:
         locks.renew(host, self._ground.part(host), self._ground.epoch, self._ground.run_id)
-        return None

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import launcher
-from launcher.errors import UsageError
+from launcher.errors import LauncherError, UsageError
 from launcher.files import write_atomically, write_json
 from launcher.plan.build import plan
 from launcher.run.lease import this_owner
 from launcher.run.rundir import RunDir, runs_root
 from launcher.spec.spec import Spec
+
+_LOOK = 0.02
 
 
 def create_run(spec: Spec, overrides: Sequence[str]) -> RunDir:
@@ -51,12 +53,40 @@ def new_run_id(name: str) -> str:
 
 
 def spawn_supervisor(directory: RunDir) -> None:
-    """Start the supervisor of a run in a session of its own. Raises UsageError where one lives already."""
+    """Start the supervisor of a run in a session of its own, and wait until it has the run.
+
+    Raises UsageError where one lives already, LauncherError where it does not come up.
+    """
     if directory.is_supervised():
         raise UsageError(f"run {directory.run_id} has a supervisor already")
     words = [*_scope(), sys.executable, "-m", "launcher.run.supervisor", str(directory.path)]
+    said = _size(directory.events)
     with open(directory.supervisor_log, "ab") as log:
-        subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            words,
+            cwd=directory.path,  # Python looks for modules where it starts: not among the user's files
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    while not directory.is_supervised():
+        if process.poll() is not None:
+            _refuse_silence(directory, said)
+            return
+        time.sleep(_LOOK)
+
+
+def _refuse_silence(directory: RunDir, said: int) -> None:
+    """A supervisor that has ended already has said something, or another one has done all there was."""
+    if _size(directory.events) == said and not directory.result.exists() and not directory.is_supervised():
+        raise LauncherError(
+            f"the supervisor of {directory.run_id} does not start", hint=f"see {directory.supervisor_log}"
+        )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _scope() -> list[str]:

@@ -35,7 +35,7 @@ class Lease:
 
 def this_owner() -> str:
     """A text that names this process for good: user, machine, pid, its start and the machine's boot."""
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    who = f"{_user()}@{socket.gethostname()}"
     return f"{who} {os.getpid()} {_start_time(os.getpid())} {_BOOT_ID.read_text().strip()}"
 
 
@@ -56,6 +56,14 @@ def show(host: Host, run_dir: str) -> Lease:
 def take(host: Host, run_dir: str, epoch: int, owner: str) -> None:
     """Claim the lease of a run. Raises Fenced where a host has that epoch or a later one."""
     checked(host, script("take_lease"), run_dir, str(epoch), owner)
+
+
+def _user() -> str:
+    """Login name, or the number of a user that has none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError since Python 3.13
+        return str(os.getuid())
 
 
 def _start_time(pid: int) -> str | None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from launcher.errors import DevicesHeld
-from launcher.hosts import Host
+from launcher.hosts import Host, RemoteError
 from launcher.plan.layout import LOCKS
 from launcher.plan.model import HostPlan
 from launcher.remote import script
-from launcher.runtime.fence import FENCED, Fenced, RemoteError, checked
+from launcher.runtime.fence import FENCED, Fenced, checked
 
 _HELD = 76
 
@@ -51,11 +51,11 @@ def show(host: Host, names: Sequence[str]) -> list[Holder]:
 
 
 def parse_holders(text: str) -> list[Holder]:
-    """Lines of `name run since owner`."""
+    """Lines of `name run since owner`; what other users wrote there may be anything."""
     holders = []
-    for line in text.splitlines():
-        name, run, since, owner = [*line.split(maxsplit=3), "unknown"][:4]
-        holders.append(Holder(name, run, float(since), owner))
+    for line in filter(str.strip, text.splitlines()):
+        name, run, since, owner = [*line.split(maxsplit=3), "unknown", "unknown", "unknown"][:4]
+        holders.append(Holder(name, run, float(since) if since.isdecimal() else 0.0, owner))
     return holders
 
 

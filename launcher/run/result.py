@@ -41,7 +41,7 @@ class Result:
 
 
 def summarise(lines: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """First and last loss, steps and mean speed of a metrics.jsonl. Unknown keys are passed over."""
+    """First and last loss, steps and median speed of a metrics.jsonl. Unknown keys are passed over."""
     rows = [row for row in lines if isinstance(row.get("step"), int)]
     if not rows:
         return {}

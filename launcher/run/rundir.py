@@ -89,8 +89,8 @@ class RunDir:
 
     def attempts(self) -> list[int]:
         """Numbers of the attempts that have a plan, ascending."""
-        numbers = [int(path.parent.name.rpartition("-")[2]) for path in self.path.glob(f"attempt-*/{PLAN}")]
-        return sorted(numbers)
+        names = [path.parent.name.removeprefix("attempt-") for path in self.path.glob(f"attempt-*/{PLAN}")]
+        return sorted(int(name) for name in names if name.isdecimal())
 
     @contextmanager
     def supervisor_lock(self, patience: float = 2.0) -> Iterator[bool]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
 
 from launcher.errors import UsageError
 
@@ -20,37 +20,51 @@ _NEVER = ("__pycache__/", "*.pyc", ".git/")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Files below a directory, relative names sorted; `digest` is over names, modes and contents."""
+    """Files below a directory, names sorted, and their tar archive: what is uploaded is what was hashed.
+
+    The archive has no owners and times: equal files, equal bytes. `digest` is its SHA-256.
+    """
 
     root: Path
     names: tuple[str, ...]
-    digest: str
+    archive: bytes = field(repr=False)
 
-    def write_tar(self, target: BinaryIO) -> None:
-        """The files as an uncompressed tar archive without owners and times: equal files, equal bytes."""
-        with tarfile.open(fileobj=target, mode="w") as archive:
-            for name in self.names:
-                archive.add(self.root / name, arcname=name, recursive=False, filter=_anonymous)
+    @property
+    def digest(self) -> str:
+        return sha256(self.archive).hexdigest()
 
 
 def take(root: Path) -> Snapshot:
-    """Snapshot a directory. Raises UsageError if it is not there or holds more than 200 MB."""
+    """Snapshot a directory. Raises UsageError if it is not there, holds nothing or more than 200 MB."""
     if not root.is_dir():
         raise UsageError(f"volumes.code.source: {root} is not a directory")
     names = tuple(sorted(_kept(root)))
-    size = sum((root / name).lstat().st_size for name in names)
+    if not names:
+        raise UsageError(
+            f"volumes.code.source: there is no code in {root}",
+            hint=f"what git ignores, and what {IGNORE_FILE} names, is left out",
+        )
+    try:
+        _refuse_size(root, sum((root / name).lstat().st_size for name in names))
+        return Snapshot(root, names, _archive(root, names))
+    except OSError as error:
+        raise UsageError(
+            f"volumes.code.source: {error}", hint=f"{root / IGNORE_FILE} leaves files out"
+        ) from error
+
+
+def _refuse_size(root: Path, size: int) -> None:
     if size > MOST_BYTES:
         raise UsageError(
             f"the code in {root} has {size / 1e6:.0f} MB, the limit is {MOST_BYTES / 1e6:.0f} MB",
             hint=f"name what is not code in {root / IGNORE_FILE}, in the form of .gitignore",
         )
-    return Snapshot(root, names, _digest(root, names))
 
 
 def git_state(root: Path) -> tuple[str | None, str]:
     """Commit of the code and the difference to it; None and nothing outside of git."""
     commit = _git(root, "rev-parse", "HEAD")
-    difference = _git(root, "diff", "HEAD", "--", ".") if commit else None
+    difference = _git(root, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", ".") if commit else None
     return (commit.decode().strip() if commit else None), (difference or b"").decode("utf-8", "replace")
 
 
@@ -59,7 +73,7 @@ def _kept(root: Path) -> Iterator[str]:
 
     patterns = list(_NEVER)
     if (root / IGNORE_FILE).is_file():
-        patterns += (root / IGNORE_FILE).read_text("utf-8").splitlines()
+        patterns += (root / IGNORE_FILE).read_text("utf-8", "surrogateescape").splitlines()
     ignored = pathspec.GitIgnoreSpec.from_lines(patterns)
     return (name for name in _candidates(root) if not ignored.match_file(name))
 
@@ -69,8 +83,17 @@ def _candidates(root: Path) -> list[str]:
     if listed is None:
         files = (path for path in root.rglob("*") if path.is_symlink() or path.is_file())
         return [path.relative_to(root).as_posix() for path in files]
-    names = {name.decode("utf-8", "surrogateescape") for name in listed.split(b"\0") if name}
-    return [name for name in names if (root / name).is_symlink() or (root / name).is_file()]
+    return [kept for name in set(listed.split(b"\0")) if name for kept in _files(root, os.fsdecode(name))]
+
+
+def _files(root: Path, name: str) -> list[str]:
+    """A name that git lists, if it is there; of a repository in this one (a submodule) its files."""
+    path = root / name
+    if path.is_symlink() or path.is_file():
+        return [name]
+    if path.is_dir() and (path / ".git").exists():
+        return [f"{name.rstrip('/')}/{inner}" for inner in _candidates(path)]
+    return []
 
 
 def _git(root: Path, *words: str) -> bytes | None:
@@ -82,27 +105,20 @@ def _git(root: Path, *words: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _digest(root: Path, names: tuple[str, ...]) -> str:
-    whole = sha256()
-    for name in names:
-        path = root / name
-        content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
-        kind = "link" if path.is_symlink() else f"{path.stat().st_mode & 0o100:o}"
-        encoded = name.encode("utf-8", "surrogateescape")
-        whole.update(b"%d %b %b " % (len(encoded), encoded, kind.encode()))
-        whole.update(sha256(content).digest())
-    return whole.hexdigest()
-
-
-def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    entry.uid = entry.gid = 0
-    entry.uname = entry.gname = ""
-    entry.mtime = 0
-    return entry
-
-
-def as_tar(snapshot: Snapshot) -> bytes:
-    """The archive in memory."""
+def _archive(root: Path, names: tuple[str, ...]) -> bytes:
     buffer = io.BytesIO()
-    snapshot.write_tar(buffer)
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name in names:
+            _add(archive, root / name, name)
     return buffer.getvalue()
+
+
+def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
+    entry = tarfile.TarInfo(name)
+    if path.is_symlink():
+        entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(path)
+        archive.addfile(entry)
+        return
+    content = path.read_bytes()
+    entry.size, entry.mode = len(content), 0o755 if path.stat().st_mode & 0o100 else 0o644
+    archive.addfile(entry, io.BytesIO(content))

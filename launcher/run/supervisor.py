@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 from launcher import remote
-from launcher.errors import ExitCode, LauncherError
+from launcher.errors import ExitCode, LauncherError, LostContact
 from launcher.files import write_json
 from launcher.run.conductor import conduct
 from launcher.run.course import Course
 from launcher.run.events import EventLog
-from launcher.run.ground import prepare
+from launcher.run.ground import Ground, prepare
 from launcher.run.result import Result, read_metrics
 from launcher.run.rundir import RunDir
 from launcher.spec.spec import Spec
 
 
 def supervise(directory: RunDir) -> ExitCode:
-    """Take a run from where it is to its end. Does nothing where another supervisor lives here."""
+    """Take a run from where it is to its end. Does nothing where another one lives, or has done it."""
     with directory.supervisor_lock() as ours:
         if not ours:
             return ExitCode.USAGE
+        if directory.result.exists():
+            return ExitCode(json.loads(directory.result.read_text("utf-8"))["exit_code"])
         course = Course(EventLog(directory.events))
         try:
             code, outcome = _supervise(directory, course)
@@ -42,8 +45,7 @@ def supervise(directory: RunDir) -> ExitCode:
 
 def _supervise(directory: RunDir, course: Course) -> tuple[ExitCode, str]:
     remote.load_all()
-    spec = Spec.from_json(directory.spec.read_text("utf-8"))
-    ground = prepare(directory, spec, course)
+    ground = _prepare(directory, course)
     course.events.write("supervisor", owner=ground.owner, epoch=ground.epoch)
     ending = conduct(ground)
     if ending.code is ExitCode.OK and not course.collected:
@@ -51,11 +53,20 @@ def _supervise(directory: RunDir, course: Course) -> tuple[ExitCode, str]:
     return ending.code, ending.words
 
 
+def _prepare(directory: RunDir, course: Course) -> Ground:
+    """Raises LostContact where ranks may live that this launcher cannot look after: that is not their end."""
+    try:
+        return prepare(directory, Spec.from_json(directory.spec.read_text("utf-8")), course)
+    except LauncherError as error:
+        if isinstance(error, LostContact) or not directory.attempts():
+            raise
+        raise LostContact(f"the run cannot be taken over: {error}", hint=error.hint) from error
+
+
 def _write_result(directory: RunDir, course: Course, code: ExitCode, outcome: str) -> None:
-    spec = Spec.from_json(directory.spec.read_text("utf-8"))
     result = Result(
         run=directory.run_id,
-        job=spec.job.name,
+        job=json.loads(directory.about.read_text("utf-8"))["job"],
         exit_code=int(code),
         outcome=outcome,
         attempts=tuple(course.attempts),

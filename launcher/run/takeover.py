@@ -7,15 +7,16 @@ import os
 import tarfile
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from launcher.errors import LauncherError, UsageError
+from launcher.errors import LauncherError, LostContact, UsageError
 from launcher.files import write_atomically, write_json
 from launcher.hosts import Host, connect
 from launcher.plan.layout import default_work_dir
 from launcher.remote import script
 from launcher.run import lease
-from launcher.run.fleet import try_on_all
+from launcher.run.fleet import on_all, try_on_all
 from launcher.run.ground import draft_of, owner_on
 from launcher.run.launch import spawn_supervisor
 from launcher.run.rundir import RunDir, all_runs, find_run, runs_root
@@ -42,7 +43,11 @@ def request_cancel(directory: RunDir) -> None:
     if directory.result.exists():
         raise UsageError(f"run {directory.run_id} has ended already")
     write_atomically(directory.cancel_request, f"{lease.this_owner()}\n")
-    ensure_supervised(directory, force=False)
+    try:
+        ensure_supervised(directory, force=False)
+    except UsageError:  # a later attach must not find a request that was refused
+        directory.cancel_request.unlink(missing_ok=True)
+        raise
 
 
 def resolve(prefix: str | None, cluster: Path | None) -> RunDir:
@@ -57,47 +62,54 @@ def resolve(prefix: str | None, cluster: Path | None) -> RunDir:
 
 
 def adopt(prefix: str, cluster_file: Path) -> RunDir:
-    """Make a run's directory here from what its hosts hold. Raises UsageError where no host knows the run."""
+    """Make a run's directory here from what its hosts hold. Raises UsageError where no host knows the run,
+    LostContact where one that does not answer may know it.
+    """
     cluster = load_cluster(cluster_file, environ=os.environ)
     hosts = {host.label: connect(host.label, host.address) for host in cluster.hosts}
     fallback = {host.label: host.work_dir or cluster.work_dir for host in cluster.hosts}
     found = try_on_all(hosts.values(), lambda host: _runs_on(host, fallback[host.label], prefix))
-    places = {
-        (name, label, path)
+    places = [
+        (name, attempt, label, path)
         for label, runs in found.items()
         if not isinstance(runs, LauncherError)
-        for name, path in runs
-    }
-    names = sorted({name for name, _, _ in places})
-    if len(names) != 1:
-        message = (
-            f"several runs start with {prefix!r}: {', '.join(names)}"
-            if names
-            else f"no host knows a run {prefix!r}"
-        )
-        raise UsageError(message, hint="launcher list -c CLUSTER shows what the hosts know")
-    label, path = min((label, path) for _, label, path in places)
-    return _copy_state(hosts[label], path, RunDir(runs_root() / names[0]))
+        for name, attempt, path in runs
+    ]
+    _refuse_ambiguity(prefix, {name for name, _, _, _ in places}, found)
+    name, _, label, path = max(places, key=lambda place: place[1])  # a host may lack the newest attempt
+    return _copy_state(hosts[label], path, RunDir(runs_root() / name))
+
+
+def _refuse_ambiguity(prefix: str, names: set[str], found: Mapping[str, object]) -> None:
+    """Raises LostContact where a host that was not reached may know the run, UsageError."""
+    if len(names) == 1:
+        return
+    hint = "launcher list -c CLUSTER shows what the hosts know"
+    if names:
+        raise UsageError(f"several runs start with {prefix!r}: {', '.join(sorted(names))}", hint=hint)
+    errors = [str(outcome) for outcome in found.values() if isinstance(outcome, LauncherError)]
+    if errors:
+        raise LostContact("\n".join([f"no host that answers knows a run {prefix!r}", *errors]), hint=hint)
+    raise UsageError(f"no host knows a run {prefix!r}", hint=hint)
 
 
 def _refuse_fresh_lease(directory: RunDir) -> None:
     draft, hosts = draft_of(directory, Spec.from_json(directory.spec.read_text("utf-8")))
-    for host in hosts.values():
-        shown = lease.show(host, draft.host(host.label).run_dir)
+    leases = on_all(hosts.values(), lambda host: lease.show(host, draft.host(host.label).run_dir))
+    for label, shown in leases.items():
         if shown.is_fresh:
             raise UsageError(
-                f"host {host.label}: {shown.owner.split()[0]} supervises run {directory.run_id}, last seen "
-                f"{shown.age:.0f} s ago",
+                f"host {label}: {shown.owner.split()[0] if shown.owner else 'somebody'} supervises run "
+                f"{directory.run_id}, last seen {shown.age:.0f} s ago",
                 hint="attach there, or take it over: launcher attach RUN --take-over",
             )
 
 
-def _runs_on(host: Host, work_dir: str | None, prefix: str) -> list[tuple[str, str]]:
-    """Names and directories of a host's runs that start with a prefix."""
+def _runs_on(host: Host, work_dir: str | None, prefix: str) -> list[tuple[str, int, str]]:
+    """Name, newest attempt and directory of a host's runs that start with a prefix."""
     base = work_dir or default_work_dir(owner_on(host).uid)
-    lines = checked(host, script("runs"), base).out.splitlines()
-    names = [line.split(maxsplit=1)[0] for line in lines]
-    return [(name, f"{base}/runs/{name}") for name in names if name.startswith(prefix)]
+    rows = [line.split() for line in checked(host, script("runs"), base).out.splitlines()]
+    return [(row[0], int(row[4]), f"{base}/runs/{row[0]}") for row in rows if row[0].startswith(prefix)]
 
 
 def _copy_state(host: Host, run_dir: str, directory: RunDir) -> RunDir:

@@ -13,20 +13,22 @@ from launcher.plan.layout import PLAN
 from launcher.plan.model import HostPlan, Plan
 from launcher.remote import script
 from launcher.run.ground import Ground
-from launcher.run.snapshot import Snapshot, as_tar
+from launcher.run.snapshot import Snapshot
 from launcher.runtime.fence import checked
 
 _CODE_TIMEOUT = 600.0
 
 
-def keep_plan(ground: Ground, plan: Plan) -> None:
-    """Write the attempt's plan and its artefacts into the run directory here."""
+def keep_plan(ground: Ground, plan: Plan) -> bytes:
+    """Write the attempt's plan and its artefacts into the run directory here; returns plan.json."""
     directory = ground.directory.attempt(plan.binding.attempt)
     texts = {name: text for part in plan.hosts for name, text in plan.files_of(part).items()}
     for name, text in texts.items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(directory / name, text)
-    write_atomically(directory / PLAN, store.to_json(plan))
+    plan_json = store.to_json(plan)
+    write_atomically(directory / PLAN, plan_json)
+    return plan_json
 
 
 def upload_inputs(ground: Ground, host: Host) -> None:
@@ -34,15 +36,15 @@ def upload_inputs(ground: Ground, host: Host) -> None:
     host.put({f"{ground.part(host).run_dir}/inputs/spec.json": ground.spec.to_json().encode("utf-8")})
 
 
-def upload(ground: Ground, host: Host, plan: Plan, code: Snapshot | None) -> None:
+def upload(ground: Ground, host: Host, plan: Plan, plan_json: bytes, code: Snapshot | None) -> None:
     """Everything that an attempt needs on a host. Raises UsageError for a secret without a value."""
     part = plan.host(host.label)
     checked(host, script("make_run"), part.run_dir, str(ground.epoch), part.attempt_dir)
     files = {f"{part.attempt_dir}/{name}": text.encode("utf-8") for name, text in plan.files_of(part).items()}
-    files[f"{part.attempt_dir}/{PLAN}"] = store.to_json(plan)
+    files[f"{part.attempt_dir}/{PLAN}"] = plan_json
     host.put(files)
     if code is not None and part.code_dir is not None:
-        checked(host, script("unpack"), part.code_dir, stdin=as_tar(code), timeout=_CODE_TIMEOUT)
+        checked(host, script("unpack"), part.code_dir, stdin=code.archive, timeout=_CODE_TIMEOUT)
     _upload_secrets(host, part, plan, os.environ)
 
 

@@ -44,7 +44,7 @@ class Watcher:
             self._listen(ear)
 
     def poll(self, seconds: float) -> list[MemberStatus]:
-        """Members that changed, after waiting at most so long."""
+        """Members that changed, after waiting at most so long. Raises HostError for a stream of nonsense."""
         before = dict(self.members)
         for key, _ in self._selector.select(seconds):
             self._hear(key.data)
@@ -59,7 +59,11 @@ class Watcher:
     def lost(self) -> dict[str, float]:
         """Seconds without contact, of the hosts that are lost."""
         now = time.monotonic()
-        return {ear.part.label: now - ear.lost_since for ear in self._ears if ear.lost_since is not None}
+        return {
+            ear.part.label: now - ear.lost_since
+            for ear in self._ears
+            if ear.lost_since is not None and not self._is_done(ear)
+        }
 
     def close(self) -> None:
         """Stop listening."""
@@ -79,14 +83,20 @@ class Watcher:
 
     def _hear(self, ear: _Ear) -> None:
         assert ear.stream is not None
-        data = ear.stream.read()
+        try:
+            data = ear.stream.read()
+        except HostError:
+            data = b""
         if not data:
             self._hang_up(ear) if self._is_done(ear) else self._lose(ear)
             return
         ear.heard, ear.lost_since = time.monotonic(), None
         *lines, ear.buffer = (ear.buffer + data).split(b"\n")
-        for line in lines:
-            self._learn(line.decode("utf-8", "replace"))
+        try:
+            for line in lines:
+                self._learn(line.decode("utf-8", "replace"))
+        except ValueError as error:
+            raise HostError(f"host {ear.part.label}: {error}") from error
 
     def _learn(self, line: str) -> None:
         status = read_line(line, self.members)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from launcher.errors import LauncherError, LostContact
-from launcher.hosts import Completed, Host
+from launcher.errors import LostContact
+from launcher.hosts import Completed, Host, RemoteError
 
 FENCED = 75
 
 
 class Fenced(LostContact):
     """Another launcher has taken this run over."""
-
-
-class RemoteError(LauncherError):
-    """A script of the launcher failed on a host."""
 
 
 def checked(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from launcher.errors import StartFailed
-from launcher.hosts import Host, Stream
+from launcher.hosts import Host, RemoteError, Stream
 from launcher.plan.layout import host_script
 from launcher.plan.model import HostPlan, Plan
 from launcher.remote import script
@@ -20,15 +20,11 @@ class ProcessRuntime:
         checked(host, script("make_run"), part.run_dir, str(epoch), *part.directories)
 
     def start(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
-        done = host.run(
-            script("start"),
-            part.run_dir,
-            str(epoch),
-            f"{part.attempt_dir}/{host_script(part.label)}",
-            timeout=plan.policy.start_timeout,
-        )
-        if done.code:
-            raise StartFailed(f"host {host.label}: {done.err.strip() or f'exit code {done.code}'}")
+        path = f"{part.attempt_dir}/{host_script(part.label)}"
+        try:
+            checked(host, script("start"), part.run_dir, str(epoch), path, timeout=plan.policy.start_timeout)
+        except RemoteError as error:
+            raise StartFailed(str(error)) from error
 
     def watch(self, host: Host, plan: Plan, part: HostPlan) -> Stream:
         return host.stream(script("watch"), f"{part.attempt_dir}/state", _LOOK, *part.members)

@@ -88,13 +88,16 @@ def test_a_run_out_of_time_is_ended(place):
 
 
 def test_a_failed_attempt_is_tried_again_with_its_checkpoints(place):
-    script = 'cd "$OUT"; [ -e "$RANK_ID" ] && exit 0; touch "$RANK_ID"; sleep 0.5; [ "$RANK_ID" = 1 ] && exit 5; sleep 100'
-    job = place.job(
-        script.replace('"$OUT"', '"$LAUNCHER_LOG_DIR/../../ckpt"'),
-        ranks=2,
-        volumes={"output": {}},
-        restart={"max": 1, "delay": 0.1},
-    )
+    script = """
+        cd "$LAUNCHER_LOG_DIR/../../ckpt"
+        [ -e "$RANK_ID" ] && exit 0
+        touch "$RANK_ID"
+        sleep 0.5
+        [ "$RANK_ID" = 1 ] && exit 5
+        exec sleep 100
+    """
+    restart = {"max": 1, "delay": 0.1}
+    job = place.job(script, ranks=2, volumes={"output": {}}, restart=restart)
     done = place.run(job)
     assert done.returncode == ExitCode.OK, done.stderr
     run = place.only_run()

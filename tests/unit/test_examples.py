@@ -1,4 +1,4 @@
-"""The examples that people copy: every job fits a cluster, every rank table is what its cluster file gives."""
+"""Examples that people copy: every job fits a cluster, every rank table is what its cluster file gives."""
 
 from __future__ import annotations
 
