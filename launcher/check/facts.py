@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from launcher.run.locks import Holder
+from launcher.claims.locks import Holder
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from launcher.check.model import Finding, Level, in_words
 from launcher.check.needs import HostNeeds, of_job
 from launcher.check.packages import distributions
 from launcher.check.rules import judge
+from launcher.claims import locks
 from launcher.errors import CheckFailed, LauncherError
 from launcher.hosts import Host, HostError, connect
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import try_on_all
 from launcher.plan.model import Plan
 from launcher.remote import script
-from launcher.run import locks
-from launcher.run.fleet import try_on_all
-from launcher.runtime.fence import checked
 from launcher.spec.spec import Spec
 
 _TIMEOUT = 60.0

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from launcher.errors import UsageError
 from launcher.hosts import Host, HostError, LocalHost, connect
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import IN_FLIGHT
 from launcher.logs.tail import Source, sources_of
 from launcher.plan import store
 from launcher.plan.model import HostPlan, Plan
 from launcher.remote import script
-from launcher.run.fleet import IN_FLIGHT
 from launcher.run.rundir import RunDir
-from launcher.runtime.fence import checked
 
 _HERE = "this machine"
 

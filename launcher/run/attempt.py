@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
 from launcher.hosts import Host, RemoteError
+from launcher.hosts.fence import Fenced, checked
+from launcher.hosts.fleet import on_all, try_on_all
 from launcher.plan.model import Plan
 from launcher.remote import script
-from launcher.run.fleet import on_all, try_on_all
 from launcher.run.gang import MemberStatus, State, all_over, first_failure
 from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
 from launcher.run.watch import Watcher
-from launcher.runtime.fence import Fenced, checked
 
 CONTACT_TIMEOUT = 300.0
 """Seconds without contact to a host after which the supervisor gives up; the ranks run on."""

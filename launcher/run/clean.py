@@ -9,12 +9,12 @@ from typing import Any
 
 from launcher.errors import LauncherError
 from launcher.hosts import Host, connect
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import try_on_all
 from launcher.plan.layout import LOCKS, default_work_dir
 from launcher.remote import script
-from launcher.run.fleet import try_on_all
 from launcher.run.ground import owner_on
 from launcher.run.rundir import RunDir, all_runs
-from launcher.runtime.fence import checked
 from launcher.spec.cluster import Cluster
 from launcher.status.state import Trace
 from launcher.status.traces import parse_traces

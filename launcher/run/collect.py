@@ -12,12 +12,12 @@ from pathlib import Path
 
 from launcher.errors import CheckFailed, LauncherError
 from launcher.hosts import Host
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import together, try_on_all
 from launcher.plan.layout import log_name
 from launcher.plan.model import HostPlan, Plan
 from launcher.remote import script
-from launcher.run.fleet import together, try_on_all
 from launcher.run.rundir import RunDir
-from launcher.runtime.fence import checked
 
 _TIMEOUT = 3600.0
 

@@ -7,21 +7,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from launcher.check import check_hosts
+from launcher.claims import lease, locks
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
 from launcher.files import write_atomically, write_json
 from launcher.hosts import Host, RemoteError
+from launcher.hosts.fence import Fenced, checked
+from launcher.hosts.fleet import on_all, together, try_on_all
 from launcher.plan import store
 from launcher.plan.model import Plan
 from launcher.remote import script
-from launcher.run import lease, locks, snapshot, upload
+from launcher.run import snapshot, upload
 from launcher.run.attempt import Ending, start_gang, watch_gang
 from launcher.run.bind import bind
 from launcher.run.collect import collect, collect_checkpoints
-from launcher.run.fleet import on_all, together, try_on_all
 from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
 from launcher.run.result import Attempt
-from launcher.runtime.fence import Fenced, checked
 
 
 def conduct(ground: Ground) -> Ending:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from launcher.claims import lease
 from launcher.errors import ExitCode, LauncherError
 from launcher.hosts import Host, connect
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import on_all
 from launcher.plan import store
 from launcher.plan.build import plan
 from launcher.plan.model import Binding, HostPlan, Owner, Plan
 from launcher.remote import script
-from launcher.run import lease
 from launcher.run.course import Course
-from launcher.run.fleet import on_all
 from launcher.run.rundir import RunDir
 from launcher.runtime import Runtime, runtime_of
-from launcher.runtime.fence import checked
 from launcher.spec.spec import Spec
 
 

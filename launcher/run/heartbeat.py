@@ -6,12 +6,12 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
+from launcher.claims import locks
+from launcher.claims.lease import RENEWAL
 from launcher.hosts import Host
-from launcher.run import locks
-from launcher.run.fleet import try_on_all
+from launcher.hosts.fence import Fenced
+from launcher.hosts.fleet import try_on_all
 from launcher.run.ground import Ground
-from launcher.run.lease import RENEWAL
-from launcher.runtime.fence import Fenced
 
 
 class Heartbeat:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import launcher
+from launcher.claims.lease import this_owner
 from launcher.errors import LauncherError, UsageError
 from launcher.files import write_atomically, write_json
 from launcher.plan.build import plan
-from launcher.run.lease import this_owner
 from launcher.run.rundir import RunDir, runs_root
 from launcher.spec.spec import Spec
 

@@ -9,13 +9,13 @@ from typing import Any
 from launcher.errors import LauncherError
 from launcher.files import write_atomically
 from launcher.hosts import Host, HostError, connect
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import try_on_all
 from launcher.logs.sources import load_plan
 from launcher.plan.model import Plan
 from launcher.remote import script
 from launcher.run.collect import collect, collect_checkpoints
-from launcher.run.fleet import try_on_all
 from launcher.run.rundir import RunDir
-from launcher.runtime.fence import checked
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,17 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from launcher.claims import lease
 from launcher.errors import LauncherError, LostContact, UsageError
 from launcher.files import write_atomically, write_json
 from launcher.hosts import Host, connect
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import on_all, try_on_all
 from launcher.plan.layout import default_work_dir
 from launcher.remote import script
-from launcher.run import lease
-from launcher.run.fleet import on_all, try_on_all
 from launcher.run.ground import draft_of, owner_on
 from launcher.run.launch import spawn_supervisor
 from launcher.run.rundir import RunDir, all_runs, find_run, runs_root
-from launcher.runtime.fence import checked
 from launcher.spec.load import load_cluster
 from launcher.spec.spec import Spec
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from launcher.errors import UsageError
 from launcher.files import write_atomically
 from launcher.hosts import Host
+from launcher.hosts.fence import checked
 from launcher.plan import store
 from launcher.plan.layout import PLAN
 from launcher.plan.model import HostPlan, Plan
 from launcher.remote import script
 from launcher.run.ground import Ground
 from launcher.run.snapshot import Snapshot
-from launcher.runtime.fence import checked
 
 _CODE_TIMEOUT = 600.0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from launcher.errors import StartFailed
 from launcher.hosts import Host, RemoteError, Stream
+from launcher.hosts.fence import checked
 from launcher.plan.layout import host_script
 from launcher.plan.model import HostPlan, Plan
 from launcher.remote import script
-from launcher.runtime.fence import checked
 
 _LOOK = "0.2"
 _STOP_TIMEOUT = 60.0

@@ -11,15 +11,15 @@ from typing import Any
 
 from launcher.errors import LauncherError
 from launcher.hosts import Host, connect
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import try_on_all
 from launcher.plan import store
 from launcher.plan.model import Member, Plan
 from launcher.remote import script
-from launcher.run.fleet import try_on_all
 from launcher.run.gang import MemberStatus, State, planned
 from launcher.run.rundir import RunDir
 from launcher.run.watch import Watcher
 from launcher.runtime import runtime_of
-from launcher.runtime.fence import checked
 from launcher.status.state import RunState, Standing
 from launcher.status.survey import Stored, read_stored, traces_of
 from launcher.status.traces import ask

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from launcher.claims.lease import Lease
 from launcher.errors import ExitCode
 from launcher.run.events import Event
 from launcher.run.gang import MemberStatus, State
-from launcher.run.lease import Lease
 
 START_SECONDS = 30.0
 """A run without an event may for so long still be waiting for its supervisor to show itself."""

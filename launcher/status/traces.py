@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from launcher.claims.lease import Lease
 from launcher.errors import LauncherError
 from launcher.hosts import Host, connect
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import try_on_all
 from launcher.plan.layout import default_work_dir
 from launcher.remote import script
-from launcher.run.fleet import try_on_all
 from launcher.run.ground import owner_on
-from launcher.run.lease import Lease
-from launcher.runtime.fence import checked
 from launcher.status.state import Trace
 
 

@@ -305,7 +305,7 @@ def test_held_devices_are_left_to_the_lock_phase(spec, monkeypatch):
     def show(host, names):
         raise AssertionError("asked for locks")
 
-    monkeypatch.setattr("launcher.run.locks.show", show)
+    monkeypatch.setattr("launcher.claims.locks.show", show)
     good = spec()
     assert check_hosts(good, plan(good), {"localhost": LocalHost()}) == []
 

@@ -10,7 +10,7 @@ from launcher.check.facts import Facts, Python
 from launcher.check.model import Finding, Level, in_words
 from launcher.check.needs import HostNeeds, Source
 from launcher.check.rules import RULES, judge, size
-from launcher.run.locks import Holder
+from launcher.claims.locks import Holder
 
 GB = 10**9
 NEEDS = HostNeeds(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from launcher.claims.lease import Lease
 from launcher.hosts import Host, HostError, LocalHost
 from launcher.run import clean
 from launcher.run.clean import Item, Kept, local_items, local_runs, remove_local, sweep, why_kept
-from launcher.run.lease import Lease
 from launcher.spec.cluster import Cluster
 from launcher.status.state import Trace
 from tests.log_runs import RUN_ID, FakeRun, make_run

@@ -6,10 +6,10 @@ import pytest
 
 from launcher.errors import CheckFailed, DevicesHeld, ExitCode, LostContact, StartFailed
 from launcher.hosts import Completed, HostError
+from launcher.hosts.fence import Fenced
 from launcher.run import conductor, heartbeat
 from launcher.run.conductor import conduct
 from launcher.run.ground import Cancelled
-from launcher.runtime.fence import Fenced
 from tests.fakes import FENCED, says
 
 REFUSED = Completed(1, "", "no space left\n")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from launcher.claims.lease import Lease, this_owner
 from launcher.run.gang import State
-from launcher.run.lease import Lease, this_owner
 from launcher.status.state import (
     START_SECONDS,
     End,

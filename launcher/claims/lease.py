@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.hosts import Host
+from launcher.hosts.fence import checked
 from launcher.remote import script
-from launcher.runtime.fence import checked
 
 FRESH = 60.0
 """Seconds after a renewal in which a lease is not taken without --take-over."""

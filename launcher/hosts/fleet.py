@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from launcher.errors import LauncherError, LostContact
 from launcher.hosts import Host
-from launcher.runtime.fence import Fenced
+from launcher.hosts.fence import Fenced
 
 IN_FLIGHT = 64
 Result = TypeVar("Result")

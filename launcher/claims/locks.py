@@ -8,10 +8,10 @@ from datetime import datetime
 
 from launcher.errors import DevicesHeld
 from launcher.hosts import Host, RemoteError
+from launcher.hosts.fence import FENCED, Fenced, checked
 from launcher.plan.layout import LOCKS
 from launcher.plan.model import HostPlan
 from launcher.remote import script
-from launcher.runtime.fence import FENCED, Fenced, checked
 
 _HELD = 76
 
