@@ -13,7 +13,7 @@ from launcher.cli.output import print_error, print_json, say
 from launcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from launcher.run.clean import Item, Sweep
+    from launcher.upkeep.clean import Item, Sweep
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +34,8 @@ def collect(
 
     Exit code 3: not everything could be fetched.
     """
-    from launcher.run.recollect import recollect
     from launcher.run.takeover import resolve
+    from launcher.upkeep.recollect import recollect
 
     done = recollect(resolve(run, cluster), every_attempt=every_attempt)
     for error in done.errors:
@@ -66,8 +66,8 @@ def clean(
     """
     import os
 
-    from launcher.run import clean as cleaning
     from launcher.spec.load import load_cluster
+    from launcher.upkeep import clean as cleaning
 
     loaded = load_cluster(cluster, environ=os.environ)
     sweep = cleaning.sweep(loaded, remove=False)

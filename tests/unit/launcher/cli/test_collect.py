@@ -13,7 +13,7 @@ import pytest
 
 from launcher.cli.app import app
 from launcher.errors import UsageError
-from launcher.run import clean
+from launcher.upkeep import clean
 from tests.log_runs import RUN_ID, FakeRun, make_run
 
 
@@ -108,7 +108,7 @@ def test_a_person_is_asked(run: FakeRun, tmp_path: Path, answer: str, goes: bool
     ours, theirs = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
     text = (
-        "import sys; from launcher.run import clean; from launcher.cli import main\n"
+        "import sys; from launcher.upkeep import clean; from launcher.cli import main\n"
         "clean.LOCKS = sys.argv.pop(1); main()"
     )
     words = [sys.executable, "-c", text, str(tmp_path / "locks"), "clean"]

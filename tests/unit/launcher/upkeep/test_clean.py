@@ -8,10 +8,10 @@ import pytest
 
 from launcher.claims.lease import Lease
 from launcher.hosts import Host, HostError, LocalHost
-from launcher.run import clean
-from launcher.run.clean import Item, Kept, local_items, local_runs, remove_local, sweep, why_kept
 from launcher.spec.cluster import Cluster
 from launcher.status.state import Trace
+from launcher.upkeep import clean
+from launcher.upkeep.clean import Item, Kept, local_items, local_runs, remove_local, sweep, why_kept
 from tests.log_runs import RUN_ID, FakeRun, make_run
 
 OLD = Lease(1, 9999.0, "somebody@elsewhere 1 1 boot")

@@ -12,9 +12,9 @@ import pytest
 from launcher.errors import LauncherError
 from launcher.hosts import Host, HostError
 from launcher.logs.sources import load_plan
-from launcher.run import recollect as module
 from launcher.run.collect import collect
-from launcher.run.recollect import recollect
+from launcher.upkeep import recollect as module
+from launcher.upkeep.recollect import recollect
 from tests.log_runs import FakeRun, make_run
 
 
