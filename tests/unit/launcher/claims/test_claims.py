@@ -1,0 +1,218 @@
+"""Lease and locks with the real scripts on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from launcher.claims import lease, locks
+from launcher.errors import DevicesHeld
+from launcher.hosts import LocalHost
+from launcher.hosts.fence import Fenced
+from launcher.remote import script
+
+HOST = LocalHost("here")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a HostPlan the claims look at."""
+
+    run_dir: str
+    locks: tuple[str, ...] = ("cpu-0", "cpu-1", "cpu-2")
+    secrets_file: str | None = None
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of locks that nobody else uses."""
+    monkeypatch.setattr(locks, "LOCKS", str(tmp_path / "locks"))
+    return tmp_path / "locks"
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> dict[str, Part]:
+    """Two runs with a lease each."""
+    made = {name: Part(str(tmp_path / name)) for name in ("a", "b")}
+    for part in made.values():
+        lease.take(HOST, part.run_dir, 1, "me@here 1 2 3")
+    return made
+
+
+def acquire(parts: dict[str, Part], name: str) -> None:
+    locks.acquire(HOST, parts[name], 1, name, f"{name}@here 1 2 3")  # type: ignore[arg-type]
+
+
+def test_a_lease_is_taken_once_and_only_upwards(tmp_path):
+    run_dir = str(tmp_path / "run")
+    assert lease.show(HOST, run_dir).epoch == 0
+    lease.take(HOST, run_dir, 1, "first")
+    with pytest.raises(Fenced):
+        lease.take(HOST, run_dir, 1, "second")
+    lease.take(HOST, run_dir, 3, "third one")
+    with pytest.raises(Fenced):
+        lease.take(HOST, run_dir, 2, "late")
+    shown = lease.show(HOST, run_dir)
+    assert (shown.epoch, shown.owner) == (3, "third one")
+
+
+def test_of_many_who_take_the_same_epoch_one_gets_it(tmp_path):
+    def claim(number: int) -> bool:
+        try:
+            lease.take(HOST, str(tmp_path / "run"), 1, f"owner {number}")
+        except Fenced:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claim, range(16))) == 1
+
+
+def test_a_lease_of_a_dead_process_of_this_machine_is_not_fresh():
+    sleeper = subprocess.Popen(["sleep", "100"])
+    start = Path(f"/proc/{sleeper.pid}/stat").read_text().rpartition(") ")[2].split()[19]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    owner = f"me@here {sleeper.pid} {start} {boot}"
+    assert lease.Lease(1, 5.0, owner).is_fresh
+    sleeper.kill()
+    sleeper.wait()
+    assert not lease.Lease(1, 5.0, owner).is_fresh
+    assert lease.Lease(1, 5.0, f"me@elsewhere {sleeper.pid} {start} another-boot").is_fresh
+    assert not lease.Lease(1, 61.0, "me@elsewhere 1 2 another-boot").is_fresh
+    assert not lease.Lease(0, 0.0, "").is_fresh
+
+
+def test_all_locks_or_none(parts, root):
+    acquire(parts, "a")
+    with pytest.raises(DevicesHeld, match=r"cpu-0 is held by run a of a@here since \d{4}"):
+        acquire(parts, "b")
+    assert sorted(path.name for path in root.iterdir()) == ["cpu-0", "cpu-1", "cpu-2"]
+    locks.release(HOST, parts["a"], 1, "a")
+    acquire(parts, "b")
+    assert {holder.run for holder in locks.show(HOST, parts["b"].locks)} == {"b"}
+
+
+def test_a_run_may_take_its_own_locks_again(parts):
+    acquire(parts, "a")
+    acquire(parts, "a")
+    assert len(locks.show(HOST, parts["a"].locks)) == 3
+
+
+def test_none_is_kept_when_the_last_is_held(parts, root):
+    locks.acquire(HOST, Part(parts["a"].run_dir, ("cpu-2",)), 1, "a", "a@here 1 2 3")  # type: ignore[arg-type]
+    with pytest.raises(DevicesHeld, match="cpu-2 is held by run a"):
+        acquire(parts, "b")
+    assert [path.name for path in root.iterdir()] == ["cpu-2"]
+
+
+def test_who_lost_the_lease_takes_releases_and_renews_nothing(parts, root):
+    acquire(parts, "a")
+    lease.take(HOST, parts["a"].run_dir, 2, "another")
+    for action in (locks.release, locks.renew):
+        with pytest.raises(Fenced):
+            action(HOST, parts["a"], 1, "a")
+    with pytest.raises(Fenced):
+        acquire(parts, "a")
+    assert len(list(root.iterdir())) == 3
+
+
+def make_stale(root: Path, name: str) -> None:
+    """As if nobody had touched a lock for three minutes."""
+    (root / name / "touched").write_text(f"{int(time.time()) - 180}\n")
+
+
+def test_a_lock_that_nobody_touches_is_stolen_by_exactly_one(parts, root, tmp_path):
+    acquire(parts, "a")
+    for name in parts["a"].locks:
+        make_stale(root, name)
+    assert locks.show(HOST, parts["a"].locks) == []
+    thieves = [Part(str(tmp_path / f"t{number}")) for number in range(6)]
+    for thief in thieves:
+        lease.take(HOST, thief.run_dir, 1, "me")
+
+    def steal(number: int) -> bool:
+        try:
+            locks.acquire(HOST, thieves[number], 1, f"t{number}", "me")  # type: ignore[arg-type]
+        except DevicesHeld:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        winners = [number for number, won in enumerate(pool.map(steal, range(6))) if won]
+    assert len(winners) == 1
+    assert {holder.run for holder in locks.show(HOST, parts["a"].locks)} == {f"t{winners[0]}"}
+
+
+def test_a_lock_whose_ranks_still_run_is_not_stolen(parts, root):
+    acquire(parts, "a")
+    state = Path(parts["a"].run_dir) / "attempt-1" / "state"
+    state.mkdir(parents=True)
+    start = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[19]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    (state / "0.pid").write_text(f"{os.getpid()} {start} {boot} 1.0\n")
+    for name in parts["a"].locks:
+        make_stale(root, name)
+    with pytest.raises(DevicesHeld):
+        acquire(parts, "b")
+
+
+def test_an_empty_lock_directory_is_nobodys(parts, root):
+    (root / "cpu-1").mkdir(parents=True)
+    acquire(parts, "b")
+    assert {holder.run for holder in locks.show(HOST, parts["b"].locks)} == {"b"}
+
+
+def test_a_lock_that_says_nothing_of_its_run_is_held_until_it_is_old(parts, root):
+    (root / "cpu-1").mkdir(parents=True)
+    (root / "cpu-1" / "owner").write_text("somebody\n")
+    with pytest.raises(DevicesHeld, match="cpu-1 is held by run unknown"):
+        acquire(parts, "b")
+    os.utime(root / "cpu-1", (1, 1))
+    acquire(parts, "b")
+
+
+def test_what_another_user_wrote_into_a_lock_is_never_run(parts, root, tmp_path):
+    (root / "cpu-0").mkdir(parents=True)
+    (root / "cpu-0" / "touched").write_text(f"a[$(touch {tmp_path}/hacked)]\n")
+    (root / "cpu-0" / "run").write_text("$(touch hacked)\n")
+    with pytest.raises(DevicesHeld):
+        acquire(parts, "b")
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_renewing_touches_lease_and_own_locks_only(parts, root):
+    acquire(parts, "a")
+    make_stale(root, "cpu-0")
+    (root / "cpu-1" / "run").write_text("other\n")
+    make_stale(root, "cpu-1")
+    locks.renew(HOST, parts["a"], 1, "a")
+    age = int(time.time()) - int((root / "cpu-0" / "touched").read_text())
+    assert age < 60
+    assert int(time.time()) - int((root / "cpu-1" / "touched").read_text()) >= 180
+
+
+def test_secrets_go_with_the_locks(parts, tmp_path):
+    secrets = tmp_path / "shm" / "run" / "secrets"
+    secrets.parent.mkdir(parents=True)
+    secrets.write_text("A=b\n")
+    part = Part(parts["a"].run_dir, secrets_file=str(secrets))
+    locks.release(HOST, part, 1, "a")  # type: ignore[arg-type]
+    assert not secrets.parent.exists()
+
+
+def test_a_free_port_is_the_first_that_nobody_has():
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = HOST.run(script("free_port"), str(port), "1")
+    assert done.out == "1\n"
+    assert HOST.run(script("free_port")).code != 0
