@@ -1,8 +1,13 @@
 """Fixtures of all tests."""
 
+import signal
+
 import pytest
 
 from tests.hostile import HOSTILE
+
+# In a test run that was started in the background INT is ignored, and every child would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=HOSTILE, ids=lambda text: ascii(text)[:30])

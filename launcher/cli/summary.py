@@ -26,7 +26,14 @@ def print_result(directory: RunDir) -> None:
     if "samples_per_second" in metrics:
         print(f"  speed    {metrics['samples_per_second']:g} samples/s")
     print("  seconds  " + ", ".join(f"{name} {value:.1f}" for name, value in result["seconds"].items()))
-    print(f"  files    {_shown(directory.path)}: " + ("LOG<rank>/, " if attempts else "") + "result.json")
+    print(f"  files    {_shown(directory.path)}: {', '.join(_files(directory, has_logs=bool(attempts)))}")
+
+
+def _files(directory: RunDir, *, has_logs: bool) -> list[str]:
+    """What there is to look at."""
+    checkpoints = directory.checkpoints
+    has_checkpoints = checkpoints.is_dir() and any(checkpoints.iterdir())
+    return [*["LOG<rank>/"] * has_logs, *["ckpt/"] * has_checkpoints, "result.json"]
 
 
 def _shown(path: Path) -> Path:

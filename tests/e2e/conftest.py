@@ -72,7 +72,6 @@ class Place:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=heed_interrupts,
         )
 
     def run(self, job: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -147,11 +146,6 @@ class Place:
         assert self.locks() == []
         for run in (self.path / "runs").glob("*"):
             assert not list(Path("/dev/shm").glob(f"launcher-*/{run.name}"))
-
-
-def heed_interrupts() -> None:
-    """In a test run that was started in the background INT is ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def labelled(run: str) -> list[int]:

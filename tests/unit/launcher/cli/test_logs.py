@@ -143,16 +143,9 @@ def test_the_locale_does_not_matter(written: FakeRun) -> None:
     assert done.stdout.decode("utf-8") == "[1] [bold]data[/bold] café\n[1] 50%\n"
 
 
-def heed_interrupts() -> None:
-    """In a test run that was started in the background INT is ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_interrupting_ends_only_the_following(written: FakeRun) -> None:
     words = [sys.executable, "-m", "launcher", "logs", "-f", "--rank", "0"]
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, preexec_fn=heed_interrupts
-    ) as process:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"[0] loss 1\n"
         process.send_signal(signal.SIGINT)
