@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -26,12 +27,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gd")
 
 
+def _outside_of_make() -> dict[str, str]:
+    """The environment of a user's shell, also where `make test` runs this."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+
 def make(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """`make gd-8p`, kept apart from what the user of this checkout has prepared."""
     return subprocess.run(
         ["make", "gd-8p", *words],
         cwd=REPOSITORY,
-        env={**os.environ, "LAUNCHER_RUNS": str(home / "runs")},
+        env={**_outside_of_make(), "LAUNCHER_RUNS": str(home / "runs")},
         capture_output=True,
         text=True,
         timeout=LIMIT,
@@ -63,7 +69,7 @@ def test_text_then_a_dump_with_the_same_vocabulary_and_teacher(home: Path):
 
     again = make(home, f"DATA={SENTENCES}", f"PREPARED={text}", "ARGS=--detach")
     assert "prepare.yaml" not in again.stdout and "teacher.yaml" not in again.stdout
-    run = again.stdout.split()[-1]
+    run = re.findall(r"^gd-8p-\d{8}-[0-9a-f]{6}$", again.stdout, re.MULTILINE)[-1]
     launcher = [str(REPOSITORY / ".venv/bin/launcher"), "cancel", run]
     subprocess.run(launcher, env={**os.environ, "LAUNCHER_RUNS": str(home / "runs")}, check=True, timeout=120)
 
