@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +14,7 @@ from typing import BinaryIO
 
 import yaml
 
-from launcher.hosts import Completed
+from launcher.hosts import Completed, Dial
 from launcher.plan.build import plan
 from launcher.plan.model import Binding, Owner, Plan
 from launcher.remote import script
@@ -36,7 +38,7 @@ Answer = Completed | str | Exception | Callable[[], str] | Sequence["Answer"]
 WELL = {
     "facts": "uid 7\ngid 8\nboot b\n",
     "show_lease": "0 9999 \n",
-    **dict.fromkeys(("take_lease", "exit_code", "lock", "make_run", "start", "stop"), ""),
+    **dict.fromkeys(("take_lease", "exit_code", "lock", "put", "is_there", "start", "stop"), ""),
     **dict.fromkeys(("pack", "unlock", "finish", "renew", "unpack", "make_private"), ""),
     "elapsed": "0\n",
 }
@@ -69,7 +71,7 @@ class FakeStream:
 
 
 class FakeHost:
-    """One host; `calls` are names of scripts, or `put`, shared by the hosts of a test."""
+    """One host; `calls` are names of scripts, shared by the hosts of a test."""
 
     def __init__(
         self,
@@ -98,6 +100,9 @@ class FakeHost:
     ) -> Completed:
         name = NAMES[script]
         self._note(name, words)
+        if name == "put":
+            assert isinstance(stdin, bytes)
+            self._take(words[2], stdin)
         assert name in self.answers, f"host {self.label} was not told what {name} does"
         waiting = self.answers[name]
         answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
@@ -112,11 +117,15 @@ class FakeHost:
         assert self.streams, f"host {self.label} was not told of one more stream"
         return self.streams.pop(0)()
 
-    def put(self, files: Mapping[str, bytes], *, mode: int = 0o644) -> None:
-        self._note("put", tuple(files))
-        if error := self.answers.get("put"):
-            raise error[0]
-        self.files |= {name: (content, mode) for name, content in files.items()}
+    def dial(self, script: str, *words: str, timeout: float = 60.0) -> Dial:
+        raise AssertionError(f"host {self.label} has no Docker")
+
+    def _take(self, target: str, archive: bytes) -> None:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            for entry in files:
+                content = files.extractfile(entry)
+                assert content is not None
+                self.files[f"{target}/{entry.name}"] = content.read(), entry.mode
 
     def close(self) -> None:
         self._note("close", ())
@@ -182,7 +191,7 @@ class FakeRun:
 
     def answer(self, label: str, **answers: Answer) -> None:
         """What else a host answers; a name that is no script fails."""
-        assert set(answers) <= {*NAMES.values(), "put"}
+        assert set(answers) <= set(NAMES.values())
         fresh = FakeHost(label, answers)
         self.hosts[label].answers |= fresh.answers
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.files import write_atomically, write_json
+from launcher.hosts import Endpoint
 from launcher.plan import store
 from launcher.plan.build import plan as make_plan
 from launcher.plan.layout import log_name
@@ -73,6 +74,7 @@ def make_run(root: Path, ranks: int = 3, command: Sequence[str] = ("true",)) -> 
     directory = RunDir(root / "runs" / RUN_ID)
     directory.path.mkdir(parents=True)
     write_json(directory.about, {"schema": 1, "run": RUN_ID})
+    directory.keep_endpoints({"localhost": Endpoint(label="localhost", address="localhost")})
     return FakeRun(directory, root / "work", ranks, command)
 
 

@@ -1,6 +1,6 @@
 """What hosts lack for a job, before anything is started."""
 
-from launcher.check.hosts import check_hosts, examine, examine_by_address, examine_here
+from launcher.check.hosts import check_hosts, examine, examine_at, examine_here
 from launcher.check.model import Finding, Level
 from launcher.check.needs import of_cluster, of_job
 
@@ -9,7 +9,7 @@ __all__ = [
     "Level",
     "check_hosts",
     "examine",
-    "examine_by_address",
+    "examine_at",
     "examine_here",
     "of_cluster",
     "of_job",

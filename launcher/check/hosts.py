@@ -13,7 +13,7 @@ from launcher.check.packages import distributions
 from launcher.check.rules import judge
 from launcher.claims import locks
 from launcher.errors import CheckFailed, LauncherError
-from launcher.hosts import Host, HostError, connect
+from launcher.hosts import Endpoint, Host, HostError, connect
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import try_on_all
 from launcher.plan.model import Plan
@@ -47,16 +47,11 @@ def examine_here(spec: Spec) -> list[Finding]:
     return [Finding("this machine", "volumes", Level.ERROR, words, remedy)]
 
 
-def examine_by_address(needs: Mapping[str, HostNeeds], addresses: Mapping[str, str]) -> list[Finding]:
-    """As `examine`, for hosts that are not connected yet; `addresses` by label."""
-    hosts, findings = {}, []
-    for label, address in addresses.items():
-        try:
-            hosts[label] = connect(label, address)
-        except HostError as error:
-            findings.append(_failed(label, error))
+def examine_at(needs: Mapping[str, HostNeeds], endpoints: Mapping[str, Endpoint]) -> list[Finding]:
+    """As `examine`, for hosts that are not connected yet: those that something is needed of."""
+    hosts = {label: connect(endpoints[label]) for label in needs}
     try:
-        return findings + examine(needs, hosts)
+        return examine(needs, hosts)
     finally:
         for host in hosts.values():
             host.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,24 +48,26 @@ Examined = tuple[str, Sequence[str], "list[Finding]"]
 
 
 def _of_cluster(file: Path, overrides: Sequence[str]) -> Examined:
-    from launcher.check import examine_by_address, of_cluster
+    from launcher.check import examine_at, of_cluster
+    from launcher.hosts import endpoints_of
     from launcher.spec.load import load_cluster
 
     cluster = load_cluster(file, overrides=overrides, environ=os.environ)
-    addresses = {host.label: host.address for host in cluster.hosts}
-    return f"cluster {cluster.name}", tuple(addresses), examine_by_address(of_cluster(cluster), addresses)
+    endpoints = endpoints_of(cluster)
+    return f"cluster {cluster.name}", tuple(endpoints), examine_at(of_cluster(cluster), endpoints)
 
 
 def _of_job(file: Path, job: Path, overrides: Sequence[str]) -> Examined:
-    from launcher.check import examine_by_address, examine_here, of_job
+    from launcher.check import examine_at, examine_here, of_job
+    from launcher.hosts import endpoints_of
     from launcher.plan.build import plan
     from launcher.spec.load import load
 
     spec = load(file, job, overrides=overrides, environ=os.environ)
     draft = plan(spec)
-    addresses: Mapping[str, str] = {part.label: part.address for part in draft.hosts}
-    findings = [*examine_here(spec), *examine_by_address(of_job(spec, draft), addresses)]
-    return f"job {spec.job.name} on cluster {spec.cluster.name}", tuple(addresses), findings
+    needs = of_job(spec, draft)
+    findings = [*examine_here(spec), *examine_at(needs, endpoints_of(spec.cluster))]
+    return f"job {spec.job.name} on cluster {spec.cluster.name}", tuple(needs), findings
 
 
 def _print(name: str, hosts: Sequence[str], findings: Sequence[Finding]) -> None:

@@ -67,11 +67,12 @@ def list_(
 def _places(cluster_file: Path) -> Iterator[Place]:
     import os
 
+    from launcher.hosts import endpoint_of
     from launcher.spec.load import load_cluster
     from launcher.status.traces import Place
 
     cluster = load_cluster(cluster_file, environ=os.environ)
-    return (Place(host.address, host.work_dir or cluster.work_dir) for host in cluster.hosts)
+    return (Place(endpoint_of(cluster, host), host.work_dir or cluster.work_dir) for host in cluster.hosts)
 
 
 def status(

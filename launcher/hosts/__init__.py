@@ -1,15 +1,28 @@
 """Hosts: this machine, and others over SSH."""
 
-from launcher.hosts.base import Completed, Host, HostError, RemoteError, Stream
+from launcher.hosts.base import Completed, Dial, Host, HostError, RemoteError, Stream
+from launcher.hosts.endpoint import Endpoint, endpoint_of, endpoints_of
 from launcher.hosts.local import LocalHost
 
-__all__ = ["Completed", "Host", "HostError", "LocalHost", "RemoteError", "Stream", "connect"]
+__all__ = [
+    "Completed",
+    "Dial",
+    "Endpoint",
+    "Host",
+    "HostError",
+    "LocalHost",
+    "RemoteError",
+    "Stream",
+    "connect",
+    "endpoint_of",
+    "endpoints_of",
+]
 
 
-def connect(label: str, address: str) -> Host:
-    """A host of the cluster file. Raises HostError where it is not `localhost`: SSH is not there yet."""
-    if address != "localhost":
-        raise HostError(
-            f"host {label}: only `localhost` can be reached so far; SSH comes with a later release"
-        )
-    return LocalHost(label)
+def connect(endpoint: Endpoint) -> Host:
+    """The host at an endpoint; the connection is opened when it is first used."""
+    if endpoint.is_this_machine:
+        return LocalHost(endpoint.label)
+    from launcher.hosts.ssh import SshHost  # Fabric takes 0.2 s to import
+
+    return SshHost(endpoint)

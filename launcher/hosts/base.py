@@ -1,10 +1,9 @@
-"""The first of two seams: a host, on which shell scripts run and files are put."""
+"""The first of two seams: a host, on which shell scripts run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from launcher.errors import LauncherError, LostContact
 
@@ -23,7 +22,7 @@ class HostError(LostContact):
 
 
 class RemoteError(LauncherError):
-    """A host refused: a script of the launcher failed there, or a file could not be written."""
+    """A host refused: a script of the launcher, or Docker, failed there."""
 
 
 class Stream(Protocol):
@@ -37,6 +36,20 @@ class Stream(Protocol):
 
     def close(self) -> None:
         """Stop listening; the script ends at its next output."""
+
+
+class Dial(Protocol):
+    """A script whose input and output carry somebody else's protocol."""
+
+    @property
+    def socket(self) -> Any:
+        """What is used like a connected socket: a socket, or paramiko's channel."""
+
+    def verdict(self) -> Completed:
+        """What the script said when it ended before its time. Raises HostError where contact is lost."""
+
+    def close(self) -> None:
+        """End the script."""
 
 
 class Host(Protocol):
@@ -62,8 +75,8 @@ class Host(Protocol):
     def stream(self, script: str, *words: str) -> Stream:
         """Start a script whose output is read as it comes."""
 
-    def put(self, files: Mapping[str, bytes], *, mode: int = 0o644) -> None:
-        """Write files (absolute path to content), each by rename; makes directories. Raises RemoteError."""
+    def dial(self, script: str, *words: str, timeout: float = 60.0) -> Dial:
+        """Start a script and talk to it; seconds in `timeout` bound each word of it."""
 
     def close(self) -> None:
         """End the connection."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
-from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, BinaryIO
 
-from launcher.files import write_atomically
-from launcher.hosts.base import Completed, HostError, RemoteError
+from launcher.hosts.base import Completed, HostError
 
 _READ = 65536
 
@@ -33,6 +31,25 @@ class LocalStream:
     def close(self) -> None:
         _kill_session(self._process)
         self._output.close()
+        self._process.wait()
+
+
+class LocalDial:
+    """A local script at the other end of a socket."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
+        self._process = process
+        self.socket = ours
+
+    def verdict(self) -> Completed:
+        assert self._process.stderr is not None
+        errors = self._process.stderr.read()
+        return Completed(self._process.wait(), "", _text(errors))
+
+    def close(self) -> None:
+        self.socket.close()
+        _kill_session(self._process)
+        _close(self._process.stderr)
         self._process.wait()
 
 
@@ -71,12 +88,18 @@ class LocalHost:
     def stream(self, script: str, *words: str) -> LocalStream:
         return LocalStream(self._start(script, *words, stdin=subprocess.DEVNULL, err=None))
 
+    def dial(self, script: str, *words: str, timeout: float = 60.0) -> LocalDial:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(timeout)
+        with theirs:
+            return LocalDial(self._start(script, *words, stdin=theirs.fileno(), out=theirs.fileno()), ours)
+
     def _start(
         self,
         script: str,
         *words: str,
         stdin: int | BinaryIO,
-        out: BinaryIO | None = None,
+        out: int | BinaryIO | None = None,
         err: int | None = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
         try:
@@ -89,14 +112,6 @@ class LocalHost:
             )
         except OSError as error:
             raise HostError(f"host {self._label}: no shell can be started: {error}") from error
-
-    def put(self, files: Mapping[str, bytes], *, mode: int = 0o644) -> None:
-        try:
-            for path, content in files.items():
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(Path(path), content, mode=mode)
-        except OSError as error:
-            raise RemoteError(f"host {self._label}: {error}") from error
 
     def close(self) -> None:
         """Nothing to end."""

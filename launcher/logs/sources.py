@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from launcher.errors import UsageError
-from launcher.hosts import Host, HostError, LocalHost, connect
+from launcher.hosts import Endpoint, Host, HostError, LocalHost, connect
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import IN_FLIGHT
 from launcher.logs.tail import Source, sources_of
 from launcher.plan import store
-from launcher.plan.model import HostPlan, Plan
+from launcher.plan.model import Plan
 from launcher.remote import script
 from launcher.run.rundir import RunDir
 
@@ -51,8 +51,10 @@ def find_sources(directory: RunDir, plan: Plan, keys: Sequence[str]) -> tuple[li
     if over and here and not (set(keys) - set(collected(directory, plan, keys))):
         return [local_source(directory, plan, keys)], []
     parts = [part for part in plan.hosts if not set(keys).isdisjoint(part.members)]
+    endpoints = directory.endpoints()
     with ThreadPoolExecutor(max_workers=IN_FLIGHT) as pool:
-        reached = dict(zip((part.label for part in parts), pool.map(_try_to_connect, parts), strict=True))
+        outcomes = pool.map(_try_to_reach, (endpoints[part.label] for part in parts))
+        reached = dict(zip((part.label for part in parts), outcomes, strict=True))
     hosts = {label: host for label, host in reached.items() if not isinstance(host, HostError)}
     sources = sources_of(hosts, plan, [key for part in parts if part.label in hosts for key in part.members])
     sources = [Source(each.host, each.directory, _only(each.keys, keys)) for each in sources]
@@ -97,11 +99,13 @@ def find_starts(sources: Sequence[Source], since: str | None, lines: int | None)
     return {key: int(offset) for key, offset in rows}
 
 
-def _try_to_connect(part: HostPlan) -> Host | HostError:
+def _try_to_reach(endpoint: Endpoint) -> Host | HostError:
+    host = connect(endpoint)
     try:
-        return connect(part.label, part.address)
+        host.run(":")
     except HostError as error:
         return error
+    return host
 
 
 def _only(keys: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:

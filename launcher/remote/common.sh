@@ -41,11 +41,19 @@ log_of() { # key: name of a member's log directory
     [ "$1" = scheduler ] && echo LOG_SCHED || printf 'LOG%s\n' "$1"
 }
 STALE=120 # seconds by this host's clock after which an untouched lock may be another's
-has_live_ranks() { # run directory, run
-    for record in "$1"/attempt-*/state/*.pid; do
+engine() { # words: Docker, through sudo where this user may not call it
+    docker "$@" 2>/dev/null || sudo -n docker "$@" 2>/dev/null
+}
+containers_of() { # run, attempt or nothing, more words for docker ps: their ids
+    of_run=$1 of_attempt=$2 && shift 2
+    engine ps --quiet --no-trunc --filter "label=launcher.run=$of_run" --filter "label=launcher.owner=$(id -u)" \
+        ${of_attempt:+--filter "label=launcher.attempt=$of_attempt"} "$@"
+}
+has_live_ranks() { # run directory, run: processes, containers that a watch has seen, and others
+    for record in "$1"/attempt-*/state/*.pid "$1"/attempt-*/state/*.host; do
         alive "$record" && return 0
     done
-    command -v docker >/dev/null 2>&1 && [ -n "$(docker ps -q --filter "label=launcher.run=$2" 2>/dev/null)" ]
+    command -v docker >/dev/null && [ -n "$(engine ps --quiet --filter "label=launcher.run=$2")" ]
 }
 is_stale() { # lock
     touched=$(cat "$1/touched" 2>/dev/null)

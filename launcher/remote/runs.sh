@@ -1,7 +1,9 @@
 # work directory: each run that has left something here: run, epoch, age of the lease, exit code or -, latest attempt, live processes, owner
+live=$(command -v docker >/dev/null && engine ps --filter label=launcher.run --format '{{.Label "launcher.run"}}')
 for run_dir in "$1"/runs/*; do
     [ -d "$run_dir" ] || continue
-    epoch=$(highest_epoch "$run_dir") attempt=0 living=0
+    epoch=$(highest_epoch "$run_dir") attempt=0
+    living=$(printf '%s\n' "$live" | grep -cxF -e "${run_dir##*/}")
     for directory in "$run_dir"/attempt-*; do
         number=${directory##*/attempt-}
         case $number in '' | *[!0-9]*) continue ;; esac

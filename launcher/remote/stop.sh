@@ -1,7 +1,6 @@
 # run directory, epoch, state directory, run, attempt, TERM or KILL: end every member of this attempt on this host
 fence "$1" "$2"
 state=$3 run=$4 attempt=$5 signal=$6
-[ ! -d "$state" ] || write "$state/stopped" "$(now)" || exit 1 # whoever starts from now on ends at once
 for record in "$state"/*.pid; do
     key=${record##*/} key=${key%.pid}
     [ -e "$record" ] && [ ! -s "$state/$key.end" ] || continue
@@ -20,8 +19,8 @@ done
 for record in "$state"/*.pid; do # who was killed could not write its exit code
     key=${record##*/} key=${key%.pid}
     [ -e "$record" ] && [ ! -s "$state/$key.end" ] || continue
-    [ "$key" = scheduler ] && log=LOG_SCHED || log=LOG$key
-    [ ! -d "${state%/*}/$log" ] || write "${state%/*}/$log/exit_code" 137
+    log=${state%/*}/$(log_of "$key")
+    [ ! -d "$log" ] || write "$log/exit_code" 137
     write "$state/$key.end" "137 $(now)"
 done
 exit 0

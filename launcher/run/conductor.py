@@ -202,5 +202,6 @@ def _let_go(ground: Ground, code: ExitCode) -> None:
 
 def _unlock(ground: Ground, host: Host, code: ExitCode) -> None:
     part = ground.part(host)
+    ground.runtime.remove(host, ground.draft, part, ground.epoch)
     locks.release(host, part, ground.epoch, ground.run_id)
     checked(host, script("finish"), part.run_dir, str(ground.epoch), str(int(code)))

@@ -90,15 +90,18 @@ def _changed(member: MemberStatus, kind: str, fields: list[str]) -> MemberStatus
         reason = " ".join(fields[3:])
         return replace(member, state=state, exit_code=int(code), ended=float(time), reason=reason)
     if kind == "gone":
-        time, how, why = fields[:3]
+        time, how, why, *more = fields
         state = State.STOPPED if how == "stopped" else State.GONE
-        return replace(member, state=state, exit_code=KILLED, ended=float(time), reason=_WHY[why])
+        exit_code = int(more[0]) if more else KILLED
+        return replace(member, state=state, exit_code=exit_code, ended=float(time), reason=_WHY[why])
     raise ValueError(kind)
 
 
 _WHY = {
     "vanished": "killed before it could write an exit code (SIGKILL, or out of memory)",
     "rebooted": "its host was restarted",
+    "memory": "out of memory: the kernel killed it",
+    "removed": "its container was removed by somebody else",
 }
 
 

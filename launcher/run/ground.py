@@ -85,14 +85,15 @@ def draft_of(directory: RunDir, spec: Spec) -> tuple[Plan, Mapping[str, Host]]:
     if begun := directory.attempts():
         path = directory.plan(begun[-1])
         stored = store.from_json(path.read_bytes(), str(path))
-        return stored, _connect(stored)
+        return stored, _connect(directory, stored)
     offline = plan(spec, Binding(run_id=directory.run_id))
-    hosts = _connect(offline)
+    hosts = _connect(directory, offline)
     return plan(spec, Binding(run_id=directory.run_id, owners=on_all(hosts.values(), owner_on))), hosts
 
 
-def _connect(planned: Plan) -> dict[str, Host]:
-    return {part.label: connect(part.label, part.address) for part in planned.hosts}
+def _connect(directory: RunDir, planned: Plan) -> dict[str, Host]:
+    endpoints = directory.endpoints()
+    return {part.label: connect(endpoints[part.label]) for part in planned.hosts}
 
 
 def owner_on(host: Host) -> Owner:

@@ -15,6 +15,7 @@ import launcher
 from launcher.claims.lease import this_owner
 from launcher.errors import LauncherError, UsageError
 from launcher.files import write_atomically, write_json
+from launcher.hosts import endpoints_of
 from launcher.plan.build import plan
 from launcher.run.rundir import RunDir, runs_root
 from launcher.spec.spec import Spec
@@ -31,6 +32,7 @@ def create_run(spec: Spec, overrides: Sequence[str]) -> RunDir:
     directory = RunDir(runs_root() / new_run_id(spec.job.name))
     directory.inputs.mkdir(parents=True)
     write_atomically(directory.spec, spec.to_json())
+    directory.keep_endpoints(endpoints_of(spec.cluster))
     for name, source in (("cluster.yaml", spec.cluster_file), ("job.yaml", spec.job_file)):
         write_atomically(directory.inputs / name, Path(source).read_bytes())
     about = {

@@ -2,6 +2,7 @@
 
 runs/<id>/
     run.json            who started what, when
+    hosts.json          how this machine reaches the hosts
     inputs/             cluster.yaml, job.yaml, spec.json, code.json, code.diff
     events.jsonl        what happened, one JSON object a line
     supervisor.lock     held by the supervisor while it lives; supervisor.log is what it says
@@ -19,13 +20,15 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TextIO
 
 from launcher.errors import UsageError
+from launcher.files import write_json
+from launcher.hosts import Endpoint
 from launcher.plan.layout import PLAN, log_name
 
 
@@ -42,6 +45,21 @@ class RunDir:
     @property
     def about(self) -> Path:
         return self.path / "run.json"
+
+    @property
+    def hosts(self) -> Path:
+        return self.path / "hosts.json"
+
+    def keep_endpoints(self, endpoints: Mapping[str, Endpoint]) -> None:
+        """Remember how hosts are reached."""
+        write_json(self.hosts, {"schema": 1, "hosts": [asdict(each) for each in endpoints.values()]})
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """How the hosts of the run are reached, by label."""
+        known = {field.name for field in fields(Endpoint)}
+        stored = json.loads(self.hosts.read_text("utf-8"))["hosts"]
+        endpoints = (Endpoint(**{k: v for k, v in each.items() if k in known}) for each in stored)
+        return {each.label: each for each in endpoints}
 
     @property
     def inputs(self) -> Path:

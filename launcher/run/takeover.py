@@ -13,7 +13,7 @@ from pathlib import Path
 from launcher.claims import lease
 from launcher.errors import LauncherError, LostContact, UsageError
 from launcher.files import write_atomically, write_json
-from launcher.hosts import Host, connect
+from launcher.hosts import Host, connect, endpoints_of
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import on_all, try_on_all
 from launcher.plan.layout import default_work_dir
@@ -66,7 +66,8 @@ def adopt(prefix: str, cluster_file: Path) -> RunDir:
     LostContact where one that does not answer may know it.
     """
     cluster = load_cluster(cluster_file, environ=os.environ)
-    hosts = {host.label: connect(host.label, host.address) for host in cluster.hosts}
+    endpoints = endpoints_of(cluster)
+    hosts = {label: connect(endpoint) for label, endpoint in endpoints.items()}
     fallback = {host.label: host.work_dir or cluster.work_dir for host in cluster.hosts}
     found = try_on_all(hosts.values(), lambda host: _runs_on(host, fallback[host.label], prefix))
     places = [
@@ -77,7 +78,10 @@ def adopt(prefix: str, cluster_file: Path) -> RunDir:
     ]
     _refuse_ambiguity(prefix, {name for name, _, _, _ in places}, found)
     name, _, label, path = max(places, key=lambda place: place[1])  # a host may lack the newest attempt
-    return _copy_state(hosts[label], path, RunDir(runs_root() / name))
+    directory = RunDir(runs_root() / name)
+    directory.path.mkdir(parents=True, exist_ok=True)
+    directory.keep_endpoints(endpoints)
+    return _copy_state(hosts[label], path, directory)
 
 
 def _refuse_ambiguity(prefix: str, names: set[str], found: Mapping[str, object]) -> None:

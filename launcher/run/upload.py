@@ -9,6 +9,7 @@ from launcher.errors import UsageError
 from launcher.files import write_atomically
 from launcher.hosts import Host
 from launcher.hosts.fence import checked
+from launcher.hosts.files import put
 from launcher.plan import store
 from launcher.plan.layout import PLAN
 from launcher.plan.model import HostPlan, Plan
@@ -33,22 +34,29 @@ def keep_plan(ground: Ground, plan: Plan) -> bytes:
 
 def upload_inputs(ground: Ground, host: Host) -> None:
     """The spec: with it, another machine can take the run over."""
-    host.put({f"{ground.part(host).run_dir}/inputs/spec.json": ground.spec.to_json().encode("utf-8")})
+    run_dir = ground.part(host).run_dir
+    spec = ground.spec.to_json().encode("utf-8")
+    put(host, {"spec.json": spec}, f"{run_dir}/inputs", fence=(run_dir, ground.epoch))
 
 
 def upload(ground: Ground, host: Host, plan: Plan, plan_json: bytes, code: Snapshot | None) -> None:
     """Everything that an attempt needs on a host. Raises UsageError for a secret without a value."""
     part = plan.host(host.label)
-    checked(host, script("make_run"), part.run_dir, str(ground.epoch), part.attempt_dir)
-    files = {f"{part.attempt_dir}/{name}": text.encode("utf-8") for name, text in plan.files_of(part).items()}
-    files[f"{part.attempt_dir}/{PLAN}"] = plan_json
-    host.put(files)
-    if code is not None and part.code_dir is not None:
+    fence = part.run_dir, ground.epoch
+    files = {name: text.encode("utf-8") for name, text in plan.files_of(part).items()}
+    put(host, {**files, PLAN: plan_json}, part.attempt_dir, fence=fence, directories=part.directories)
+    if code is not None and part.code_dir is not None and not _is_there(host, part.code_dir):
         checked(host, script("unpack"), part.code_dir, stdin=code.archive, timeout=_CODE_TIMEOUT)
-    _upload_secrets(host, part, plan, os.environ)
+    _upload_secrets(host, part, plan, fence, os.environ)
 
 
-def _upload_secrets(host: Host, part: HostPlan, plan: Plan, environ: Mapping[str, str]) -> None:
+def _is_there(host: Host, directory: str) -> bool:
+    return host.run(script("is_there"), directory).code == 0
+
+
+def _upload_secrets(
+    host: Host, part: HostPlan, plan: Plan, fence: tuple[str, int], environ: Mapping[str, str]
+) -> None:
     if part.secrets_file is None:
         return
     lacking = [name for name in plan.secrets if name not in environ]
@@ -57,5 +65,6 @@ def _upload_secrets(host: Host, part: HostPlan, plan: Plan, environ: Mapping[str
     from launcher.plan.scripts import quote
 
     text = "".join(f"{name}={quote(environ[name])}\n" for name in plan.secrets)
-    checked(host, script("make_private"), part.secrets_file.rpartition("/")[0])
-    host.put({part.secrets_file: text.encode("utf-8")}, mode=0o600)
+    directory, _, name = part.secrets_file.rpartition("/")
+    checked(host, script("make_private"), directory)
+    put(host, {name: text.encode("utf-8")}, directory, fence=fence, mode=0o600)

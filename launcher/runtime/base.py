@@ -16,7 +16,7 @@ class Runtime(Protocol):
     """
 
     def create(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
-        """Make everything but start nothing."""
+        """Make everything but start nothing; what is there already is left alone."""
 
     def start(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
         """Start all members of the host; those that run already are left alone."""
@@ -26,3 +26,6 @@ class Runtime(Protocol):
 
     def stop(self, host: Host, plan: Plan, part: HostPlan, epoch: int, *, kill: bool) -> None:
         """TERM or KILL for every member that has not ended; after KILL none is left."""
+
+    def remove(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
+        """What is left of all attempts of a run that is over, but for its files."""

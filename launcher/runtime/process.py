@@ -17,7 +17,7 @@ class ProcessRuntime:
     """Starts a host's ranks by its host script, and knows them by LAUNCHER_RUN in their environment."""
 
     def create(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
-        checked(host, script("make_run"), part.run_dir, str(epoch), *part.directories)
+        """The upload has made the directories; there is nothing else to make."""
 
     def start(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
         path = f"{part.attempt_dir}/{host_script(part.label)}"
@@ -33,3 +33,6 @@ class ProcessRuntime:
         words = (f"{part.attempt_dir}/state", plan.binding.run_id, plan.binding.attempt)
         signal = "KILL" if kill else "TERM"
         checked(host, script("stop"), part.run_dir, str(epoch), *words, signal, timeout=_STOP_TIMEOUT)
+
+    def remove(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
+        """Processes leave nothing."""

@@ -111,19 +111,15 @@ def _as_told(plan: Plan, stored: Stored) -> tuple[MemberStatus, ...]:
 
 def _on_hosts(plan: Plan, stored: Stored) -> tuple[tuple[MemberStatus, ...], Metrics, list[str]]:
     """Members, metrics, and what hosts could not be asked."""
-    hosts, errors = dict[str, Host](), list[str]()
-    for part in plan.hosts:
-        try:
-            hosts[part.label] = connect(part.label, part.address)
-        except LauncherError as error:
-            errors.append(str(error))
+    endpoints = stored.directory.endpoints()
+    hosts = {part.label: connect(endpoints[part.label]) for part in plan.hosts}
     try:
         members = _as_told(plan, stored) if stored.supervised else _as_seen(plan, hosts)
         metrics, silent = _live_metrics(plan, hosts)
     finally:
         for host in hosts.values():
             host.close()
-    return members, metrics, errors + silent
+    return members, metrics, silent
 
 
 def _as_seen(plan: Plan, hosts: Mapping[str, Host]) -> tuple[MemberStatus, ...]:

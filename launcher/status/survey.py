@@ -98,7 +98,7 @@ def read_stored(directory: RunDir, *, with_events: bool = True) -> Stored:
         result=result,
         supervised=supervised,
         ranks=plan["ranks"] if plan else ranks,
-        places=_places(plan) if plan else (),
+        places=_places(directory, plan) if plan else (),
     )
 
 
@@ -153,7 +153,7 @@ def _strangers(answers: Mapping[Place, list[Trace] | LauncherError], known: Iter
     for place, answer in answers.items():
         for trace in [] if isinstance(answer, LauncherError) else answer:
             if trace.run not in known:
-                by_run.setdefault(trace.run, {})[place.address] = trace
+                by_run.setdefault(trace.run, {})[place.endpoint.label] = trace
     return [
         Overview(
             run=run,
@@ -173,8 +173,9 @@ def _newest_plan(directory: RunDir) -> Mapping[str, Any] | None:
     return _read(directory.plan(attempts[-1])) if attempts else None
 
 
-def _places(plan: Mapping[str, Any]) -> tuple[Place, ...]:
-    return tuple(Place(host["address"], dirname(dirname(host["run_dir"]))) for host in plan["hosts"])
+def _places(directory: RunDir, plan: Mapping[str, Any]) -> tuple[Place, ...]:
+    endpoints = directory.endpoints()
+    return tuple(Place(endpoints[host["label"]], dirname(dirname(host["run_dir"]))) for host in plan["hosts"])
 
 
 def _read(path: Path) -> Mapping[str, Any] | None:

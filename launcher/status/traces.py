@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from launcher.claims.lease import Lease
 from launcher.errors import LauncherError
-from launcher.hosts import Host, connect
+from launcher.hosts import Endpoint, Host, connect
 from launcher.hosts.fence import checked
-from launcher.hosts.fleet import try_on_all
+from launcher.hosts.fleet import IN_FLIGHT
 from launcher.plan.layout import default_work_dir
 from launcher.remote import script
 from launcher.run.ground import owner_on
@@ -20,7 +21,7 @@ from launcher.status.state import Trace
 class Place:
     """A work directory of a host; None is the user's default there."""
 
-    address: str
+    endpoint: Endpoint
     work_dir: str | None
 
 
@@ -36,26 +37,22 @@ def parse_traces(text: str) -> list[Trace]:
 
 def ask(places: Iterable[Place]) -> dict[Place, list[Trace] | LauncherError]:
     """The runs in each place, or why its host does not tell; all hosts at once."""
-    wanted = list(dict.fromkeys(places))
-    hosts, answers = [], dict[Place, list[Trace] | LauncherError]()
-    for address in dict.fromkeys(place.address for place in wanted):
-        try:
-            hosts.append(connect(address, address))
-        except LauncherError as error:
-            answers |= {place: error for place in wanted if place.address == address}
-    told = try_on_all(
-        hosts, lambda host: _tell(host, [each for each in wanted if each.address == host.label])
-    )
-    for label, outcome in told.items():
-        here = [place for place in wanted if place.address == label]
-        answers |= dict.fromkeys(here, outcome) if isinstance(outcome, LauncherError) else outcome
-    for host in hosts:
+    wanted: dict[Endpoint, list[Place]] = {}
+    for place in dict.fromkeys(places):
+        wanted.setdefault(place.endpoint, []).append(place)
+    with ThreadPoolExecutor(max_workers=IN_FLIGHT) as pool:
+        told = pool.map(_tell, wanted.keys(), wanted.values())
+        return {place: answer for answers in told for place, answer in answers.items()}
+
+
+def _tell(endpoint: Endpoint, places: Iterable[Place]) -> Mapping[Place, list[Trace] | LauncherError]:
+    host = connect(endpoint)
+    try:
+        return {place: _traces(host, place) for place in places}
+    except LauncherError as error:
+        return dict.fromkeys(places, error)
+    finally:
         host.close()
-    return {place: answers[place] for place in wanted}
-
-
-def _tell(host: Host, places: Iterable[Place]) -> dict[Place, list[Trace] | LauncherError]:
-    return {place: _traces(host, place) for place in places}
 
 
 def _traces(host: Host, place: Place) -> list[Trace]:

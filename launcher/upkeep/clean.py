@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from launcher.errors import LauncherError
-from launcher.hosts import Host, connect
+from launcher.hosts import Host, connect, endpoints_of
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import try_on_all
 from launcher.plan.layout import LOCKS, default_work_dir
@@ -63,19 +63,13 @@ def sweep(cluster: Cluster, *, remove: bool) -> Sweep:
     """Look at all hosts of a cluster, or remove what is found; each host decides anew before it removes."""
     collected = {run.run_id: run.is_collected() for run in all_runs()}
     work_dirs = {host.label: host.work_dir or cluster.work_dir for host in cluster.hosts}
-    errors: list[LauncherError] = []
-    hosts: list[Host] = []
-    for each in cluster.hosts:
-        try:
-            hosts.append(connect(each.label, each.address))
-        except LauncherError as error:
-            errors.append(error)
+    hosts = [connect(endpoint) for endpoint in endpoints_of(cluster).values()]
     outcomes = try_on_all(
         hosts, lambda host: _sweep_host(host, work_dirs[host.label], collected, remove=remove)
     )
     for host in hosts:
         host.close()
-    errors += [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
+    errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
     swept = [outcome for outcome in outcomes.values() if not isinstance(outcome, LauncherError)]
     return Sweep(
         tuple(item for items, _ in swept for item in items),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.hosts import HostError, LocalHost, Stream
+from launcher.hosts import HostError, LocalHost, Stream, listening
 from launcher.hosts.local import LocalStream
 from launcher.logs import tail as logs
 from launcher.logs.tail import Line, LogTail, Source, sources_of
@@ -28,7 +28,7 @@ def attempt(tmp_path: Path) -> Path:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting before a host is tried again."""
-    monkeypatch.setattr(logs, "_RETRY", 0.0)
+    monkeypatch.setattr(listening, "RETRY", 0.0)
 
 
 def everything(tail: LogTail, until: Callable[[], bool] | None = None) -> list[Line]:
@@ -109,7 +109,7 @@ def test_polling_does_not_wait_unless_told_to(attempt: Path, monkeypatch: pytest
     waits: list[float | None] = []
 
     with closing(LogTail([Source(LocalHost(), str(attempt), ("0",))])) as tail:
-        monkeypatch.setattr(tail._selector, "select", lambda seconds=None: waits.append(seconds) or [])
+        monkeypatch.setattr(tail._listening._selector, "select", lambda seconds=None: waits.append(seconds) or [])
         assert tail.poll() == []
     assert waits == [0.0]
 
@@ -153,9 +153,10 @@ def test_a_silent_host_is_asked_again(attempt: Path, monkeypatch: pytest.MonkeyP
     (attempt / "LOG0/log.txt").write_text("hello\n")
     host = SilentOnce()
     tail = LogTail([Source(host, str(attempt), ("0",))], follow=False)
-    monkeypatch.setattr(logs, "_SILENCE", 0.0)
-    tail.poll(0.01)
-    monkeypatch.setattr(logs, "_SILENCE", 30.0)
+    monkeypatch.setattr(listening, "SILENCE", 0.0)
+    while not tail.lost():
+        tail.poll(0.01)
+    monkeypatch.setattr(listening, "SILENCE", 30.0)
     assert everything(tail) == [("0", "hello")]
     assert host.streams == 2
 

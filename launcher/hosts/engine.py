@@ -1,0 +1,120 @@
+"""Docker on a host: the Docker SDK over a `docker system dial-stdio` channel of the host's own connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+import requests
+import urllib3
+from docker.constants import DEFAULT_DOCKER_API_VERSION
+from docker.errors import APIError, DockerException
+from docker.transport.basehttpadapter import BaseHTTPAdapter
+from docker.utils import version_lt
+
+from launcher.errors import LauncherError
+from launcher.hosts.base import Dial, Host, HostError, RemoteError
+from launcher.hosts.fence import FENCED, Fenced
+from launcher.remote import script
+
+_BASE = "http+docker://host"
+_TIMEOUT = 120.0
+
+
+@contextmanager
+def engine(
+    host: Host, *, fence: tuple[str, int] | None = None, sudo: bool = False, timeout: float = _TIMEOUT
+) -> Iterator[docker.APIClient]:
+    """A client of the host's Docker; `fence` is run directory and epoch, for changes.
+
+    Raises Fenced, RemoteError with Docker's own words, HostError.
+    """
+    run_dir, epoch = ("", "") if fence is None else (fence[0], str(fence[1]))
+    dial = host.dial(script("engine"), run_dir, epoch, "sudo" if sudo else "", timeout=timeout)
+    try:
+        yield _client(dial, timeout)
+    except APIError as error:
+        raise RemoteError(f"host {host.label}: {error.explanation or error}") from error
+    except requests.Timeout as error:
+        raise HostError(f"host {host.label}: Docker did not answer within {timeout:g} s") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError, DockerException, OSError) as error:
+        raise _why(host, dial, error) from error
+    finally:
+        dial.close()
+
+
+def _why(host: Host, dial: Dial, error: Exception) -> LauncherError:
+    """What the script said that should have been the way to Docker."""
+    done = dial.verdict()
+    words = done.err.strip()
+    if done.code == FENCED:
+        return Fenced(f"host {host.label}: {words}")
+    if done.code and words:
+        return RemoteError(f"host {host.label}: {words}", hint=_hint(words))
+    return HostError(f"host {host.label}: Docker hung up: {words or error}")
+
+
+def _hint(words: str) -> str | None:
+    if "permission denied" in words:
+        return "let the SSH user into the group docker, or set `ssh: {sudo: true}` in the cluster file"
+    if "sudo:" in words:
+        return "sudo must need no password for docker: NOPASSWD in sudoers"
+    return None
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    """One HTTP connection, through a channel that is open already."""
+
+    def __init__(self, dial: Dial) -> None:
+        super().__init__("host")
+        self._dial: Dial | None = dial
+
+    def connect(self) -> None:
+        if self._dial is None:
+            raise ConnectionError("the channel to Docker has been closed")
+        self.sock, self._dial = self._dial.socket, None
+
+
+class _Pool(urllib3.connectionpool.HTTPConnectionPool):
+    def __init__(self, dial: Dial) -> None:
+        super().__init__("host", maxsize=1, block=True)
+        self._dial = dial
+
+    def _new_conn(self) -> _Connection:
+        return _Connection(self._dial)
+
+
+class _Adapter(BaseHTTPAdapter):
+    def __init__(self, dial: Dial) -> None:
+        self._pool = _Pool(dial)
+        super().__init__()
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> _Pool:
+        return self._pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        return str(request.path_url)
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def _client(dial: Dial, timeout: float) -> docker.APIClient:
+    """Speaks the newest version of the API that both sides know."""
+    adapter = _Adapter(dial)
+    first = _mounted(adapter, docker.constants.MINIMUM_DOCKER_API_VERSION, timeout)
+    offered = first.version(api_version=False)["ApiVersion"]
+    newest = offered if version_lt(offered, DEFAULT_DOCKER_API_VERSION) else DEFAULT_DOCKER_API_VERSION
+    return _mounted(adapter, newest, timeout)
+
+
+def _mounted(adapter: _Adapter, version: str, timeout: float) -> docker.APIClient:
+    client = docker.APIClient(base_url="http://host", version=version, timeout=int(timeout))
+    client.base_url = _BASE  # its streams look for this scheme
+    client.trust_env = False  # no proxy between us and a channel that is open
+    client.mount("http+docker://", adapter)
+    return client

@@ -1,0 +1,132 @@
+"""One stream a host under one selector; a host that falls silent is tried again, beside all else."""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from launcher.hosts.base import HostError, Stream
+from launcher.hosts.fleet import IN_FLIGHT
+
+SILENCE = 30.0
+"""Seconds without a word after which contact counts as lost."""
+RETRY = 2.0
+"""Seconds between attempts to reach a host again."""
+
+Key = TypeVar("Key")
+
+
+@dataclass(slots=True)
+class _Ear:
+    """One stream: open, being opened, or neither until it is tried again."""
+
+    open: Callable[[], Stream]
+    stream: Stream | None = None
+    opening: Future[Stream] | None = None
+    heard: float = 0.0
+    tried: float = 0.0
+    lost_since: float | None = None
+    is_done: bool = False
+
+
+class Listening(Generic[Key]):
+    """Streams by key. Each is opened in a thread, so that a host that does not answer delays no other."""
+
+    def __init__(self, openers: Mapping[Key, Callable[[], Stream]]) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._pool = ThreadPoolExecutor(max_workers=IN_FLIGHT, thread_name_prefix="listening")
+        self._ears = {key: _Ear(open) for key, open in openers.items()}
+        for ear in self._ears.values():
+            self._begin(ear)
+
+    def poll(self, seconds: float) -> list[tuple[Key, bytes | None]]:
+        """What has come, after waiting at most so long; None where a stream has just been opened (again)."""
+        opened = [(key, None) for key, ear in self._ears.items() if self._has_opened(key, ear)]
+        wait = 0.0 if opened else seconds
+        heard = [(ready.data, self._read(self._ears[ready.data])) for ready, _ in self._selector.select(wait)]
+        self._look_after_contact()
+        return [*opened, *((key, data) for key, data in heard if data)]
+
+    def finish(self, key: Key) -> None:
+        """Nothing more is awaited of this one."""
+        ear = self._ears[key]
+        ear.is_done, ear.lost_since = True, None
+        self._hang_up(ear)
+
+    def lost(self) -> dict[Key, float]:
+        """Seconds without contact, of those that have none."""
+        now = time.monotonic()
+        since = {key: ear.lost_since for key, ear in self._ears.items()}
+        return {key: now - moment for key, moment in since.items() if moment is not None}
+
+    def close(self) -> None:
+        """Stop listening; what is still being opened is closed as soon as it is open."""
+        for ear in self._ears.values():
+            self._hang_up(ear)
+            if ear.opening is not None:
+                ear.opening.add_done_callback(_close_if_open)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._selector.close()
+
+    def _begin(self, ear: _Ear) -> None:
+        ear.tried = time.monotonic()
+        ear.opening = self._pool.submit(ear.open)
+
+    def _has_opened(self, key: Key, ear: _Ear) -> bool:
+        """Take up what a thread has opened. Raises what is no lost contact."""
+        if ear.opening is None or not ear.opening.done():
+            return False
+        opening, ear.opening = ear.opening, None
+        try:
+            stream = opening.result()
+        except HostError:
+            self._lose(ear)
+            return False
+        if ear.is_done:
+            stream.close()
+            return False
+        ear.stream, ear.heard = stream, time.monotonic()
+        self._selector.register(stream, selectors.EVENT_READ, key)
+        return True
+
+    def _read(self, ear: _Ear) -> bytes:
+        """Bytes; empty where contact has just been lost."""
+        assert ear.stream is not None
+        try:
+            data = ear.stream.read()
+        except HostError:
+            data = b""
+        if data:
+            ear.heard, ear.lost_since = time.monotonic(), None
+        else:
+            self._lose(ear)
+        return data
+
+    def _look_after_contact(self) -> None:
+        now = time.monotonic()
+        for ear in self._ears.values():
+            if ear.stream is not None and now - ear.heard > SILENCE:
+                self._lose(ear)
+            idle = ear.stream is None and ear.opening is None and not ear.is_done
+            if idle and now - ear.tried > RETRY:
+                self._begin(ear)
+
+    def _lose(self, ear: _Ear) -> None:
+        self._hang_up(ear)
+        if not ear.is_done:
+            ear.lost_since = ear.lost_since or time.monotonic()
+
+    def _hang_up(self, ear: _Ear) -> None:
+        if ear.stream is not None:
+            self._selector.unregister(ear.stream)
+            ear.stream.close()
+            ear.stream = None
+
+
+def _close_if_open(opening: Future[Stream]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -1,0 +1,214 @@
+"""A host over SSH: one connection, a channel for each script that runs there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import fabric
+import paramiko
+from paramiko.ssh_exception import ChannelException, SSHException
+
+from launcher.hosts.base import Completed, HostError
+from launcher.hosts.command import command_line
+from launcher.hosts.connection import CHANNEL, open_connection
+from launcher.hosts.endpoint import Endpoint
+
+CHANNELS = 4
+"""Open at once on one connection; sshd refuses the eleventh (MaxSessions)."""
+_PIECE = 65536
+_NO_STATUS = -1
+_QUIET = "exec 2>/dev/null\n"
+
+
+class SshStream:
+    """Output of a script that goes on."""
+
+    def __init__(self, host: SshHost, channel: paramiko.Channel) -> None:
+        self._host = host
+        self._channel = channel
+        self._closed = False
+
+    def fileno(self) -> int:
+        return self._channel.fileno()
+
+    def read(self) -> bytes:
+        try:
+            return self._channel.recv(_PIECE)
+        except (SSHException, OSError, EOFError) as error:
+            raise self._host.error(error) from error
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._host.give_back(self._channel)
+
+
+class SshDial:
+    """A script whose input and output are a connection of somebody else's protocol; used like a socket."""
+
+    def __init__(self, host: SshHost, channel: paramiko.Channel) -> None:
+        self._host = host
+        self.socket = channel
+
+    def verdict(self) -> Completed:
+        """What the script said when it ended before its time. Raises HostError where contact is lost."""
+        self.socket.settimeout(CHANNEL)
+        return self._host.finished(self.socket, b"", time.monotonic() + CHANNEL)
+
+    def close(self) -> None:
+        self._host.give_back(self.socket)
+
+
+class SshHost:
+    """A host over SSH. Connects when it is first used, and again after the connection was lost."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._connection: fabric.Connection | None = None
+        self._connecting = threading.Lock()
+        self._channels = threading.BoundedSemaphore(CHANNELS)
+
+    @property
+    def label(self) -> str:
+        return self._endpoint.label
+
+    def run(
+        self,
+        script: str,
+        *words: str,
+        stdin: bytes | BinaryIO = b"",
+        out: BinaryIO | None = None,
+        timeout: float = 30.0,
+    ) -> Completed:
+        deadline = time.monotonic() + timeout
+        with self._channel(script, words, timeout) as channel:
+            try:
+                _send(channel, stdin, deadline)
+                return self._receive(channel, out, deadline)
+            except TimeoutError:
+                raise HostError(f"host {self.label}: no answer within {timeout:g} s") from None
+            except (SSHException, OSError, EOFError) as error:
+                raise self.error(error) from error
+
+    def stream(self, script: str, *words: str) -> SshStream:
+        return SshStream(self, self._started(_QUIET + script, words, CHANNEL))
+
+    def dial(self, script: str, *words: str, timeout: float = 60.0) -> SshDial:
+        channel = self._started(script, words, CHANNEL)
+        channel.settimeout(timeout)
+        return SshDial(self, channel)
+
+    def connection(self) -> fabric.Connection:
+        """The connection, for what only Fabric does (a terminal). Raises HostError."""
+        with self._connecting:
+            if self._connection is None or not self._connection.is_connected:
+                self._connection = open_connection(self._endpoint)
+            return self._connection
+
+    def close(self) -> None:
+        with self._connecting:
+            if self._connection is not None:
+                self._connection.client.close()
+                self._connection = None
+
+    def give_back(self, channel: paramiko.Channel) -> None:
+        """Close a channel, so that another can be opened."""
+        channel.close()
+        self._channels.release()
+
+    def error(self, error: Exception) -> HostError:
+        """What it means that a channel broke."""
+        return HostError(f"host {self.label}: contact lost: {error or type(error).__name__}")
+
+    @contextmanager
+    def _channel(self, script: str, words: tuple[str, ...], timeout: float) -> Iterator[paramiko.Channel]:
+        channel = self._started(script, words, timeout)
+        try:
+            yield channel
+        finally:
+            self.give_back(channel)
+
+    def _started(self, script: str, words: tuple[str, ...], timeout: float) -> paramiko.Channel:
+        """A channel on which the script runs. Raises HostError."""
+        if not self._channels.acquire(timeout=timeout):
+            raise HostError(f"host {self.label}: its {CHANNELS} channels were busy for {timeout:g} s")
+        try:
+            channel = self._opened()
+            channel.settimeout(min(timeout, CHANNEL))
+            channel.exec_command(command_line(script, words))
+        except (SSHException, OSError, EOFError) as error:
+            self._channels.release()
+            self.close()  # it is dead, whatever TCP thinks; the next use connects anew
+            raise self.error(error) from error
+        except HostError:
+            self._channels.release()
+            raise
+        return channel
+
+    def _opened(self) -> paramiko.Channel:
+        transport: paramiko.Transport = self.connection().transport
+        try:
+            return transport.open_session(timeout=CHANNEL)
+        except ChannelException as error:
+            raise HostError(
+                f"host {self.label}: sshd opens no more sessions: {error.text}",
+                hint=f"its MaxSessions must be {CHANNELS} or more: sshd -T | grep maxsessions",
+            ) from error
+
+    def _receive(self, channel: paramiko.Channel, out: BinaryIO | None, deadline: float) -> Completed:
+        output = bytearray()
+        while piece := _next_piece(channel, deadline):
+            output += b"" if out is not None else piece
+            if out is not None:
+                out.write(piece)
+        return self.finished(channel, bytes(output), deadline)
+
+    def finished(self, channel: paramiko.Channel, output: bytes, deadline: float) -> Completed:
+        """The end of a script whose output has been read. Raises HostError where it has none."""
+        errors = bytearray()
+        while piece := channel.recv_stderr(_PIECE):
+            errors += piece
+        if not channel.status_event.wait(_left(deadline)):
+            raise TimeoutError
+        if channel.exit_status == _NO_STATUS:
+            raise HostError(f"host {self.label}: contact lost before a script had ended")
+        return Completed(channel.exit_status, _text(output), _text(errors))
+
+
+def _send(channel: paramiko.Channel, stdin: bytes | BinaryIO, deadline: float) -> None:
+    """All of the input, then its end; a script that takes no more has its reasons, and says them."""
+    try:
+        for piece in _pieces(stdin):
+            channel.settimeout(_left(deadline))
+            channel.sendall(piece)
+        channel.shutdown_write()
+    except TimeoutError:
+        raise
+    except OSError:  # "Socket is closed": it has ended already
+        if not channel.get_transport().is_active():
+            raise
+
+
+def _pieces(stdin: bytes | BinaryIO) -> Iterator[bytes]:
+    if isinstance(stdin, bytes):
+        yield from (stdin[at : at + _PIECE] for at in range(0, len(stdin), _PIECE))
+    else:
+        yield from iter(lambda: stdin.read(_PIECE), b"")
+
+
+def _next_piece(channel: paramiko.Channel, deadline: float) -> bytes:
+    channel.settimeout(_left(deadline))
+    return channel.recv(_PIECE)
+
+
+def _left(deadline: float) -> float:
+    """Seconds; at least one look is taken."""
+    return max(0.001, deadline - time.monotonic())
+
+
+def _text(data: bytes | bytearray) -> str:
+    return bytes(data).decode("utf-8", "replace")

@@ -1,0 +1,2 @@
+# directory: exit code 0 where it is there
+[ -d "$1" ]

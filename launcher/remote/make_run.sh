@@ -1,3 +1,0 @@
-# run directory, epoch, directories…
-fence "$1" "$2" && shift 2
-mkdir -p "$@"

@@ -1,0 +1,35 @@
+# run directory, epoch, state directory, run, attempt, TERM or KILL: as stop.sh, of containers. The first process of a
+# container is signalled at once where this user may; Docker is asked to do the rest.
+fence "$1" "$2"
+state=$3 run=$4 attempt=$5 signal=$6
+unended() { # keys that have begun and not ended
+    for record in "$state"/*.host "$state"/*.pid; do
+        key=${record##*/} key=${key%.*}
+        [ ! -e "$record" ] || [ -s "$state/$key.end" ] || printf '%s\n' "$key"
+    done | sort -u
+}
+signalled=0
+for key in $(unended); do
+    [ -e "$state/$key.stop" ] || write "$state/$key.stop" "$(now)"
+    ! alive "$state/$key.host" || { kill "-$signal" "$pid" 2>/dev/null && signalled=$((signalled + 1)); }
+done
+set -- $(containers_of "$run" "$attempt")
+if [ "$signal" != KILL ]; then
+    [ "$#" -le "$signalled" ] || engine kill --signal "$signal" "$@" >/dev/null
+    exit 0
+fi
+
+tries=0
+while [ "$#" -gt 0 ]; do
+    [ "$tries" -lt 60 ] || die 1 "containers of this run do not end: $*"
+    engine kill "$@" >/dev/null
+    tries=$((tries + 1))
+    set -- $(containers_of "$run" "$attempt")
+    [ "$#" -eq 0 ] || sleep 0.1
+done
+for key in $(unended); do # who was killed could not write its exit code
+    log=${state%/*}/$(log_of "$key")
+    [ ! -d "$log" ] || write "$log/exit_code" 137
+    write "$state/$key.end" "137 $(now)"
+done
+exit 0

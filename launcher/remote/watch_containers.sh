@@ -1,0 +1,57 @@
+# state directory, seconds between looks, run, attempt, keys…: as watch.sh, of containers. Docker is asked where they
+# are, once; from then on the processes are looked at, as Docker's answer costs more than a look.
+state=$1 nap=$2 run=$3 attempt=$4 && shift 4
+settled=' ' running=' ' looks=0
+locate() { # containers of this attempt: a record for each that runs, by the host's own pid
+    ids=$(containers_of "$run" "$attempt" --all) && [ -n "$ids" ] || return 0
+    engine inspect --format '{{index .Config.Labels "launcher.rank"}} {{.State.Pid}}' $ids |
+        while read -r key pid; do
+            [ "$pid" -gt 0 ] && { read -r line <"/proc/$pid/stat"; } 2>/dev/null || continue
+            set -- ${line##*) }
+            write "$state/$key.host" "$pid ${20} $boot_id"
+        done
+}
+how() { # key: whether it ended by itself
+    [ -e "$state/$1.stop" ] && echo stopped || echo own
+}
+ask() { # key: what Docker knows of it, in State.Status and three more words
+    ids=$(containers_of "$run" "$attempt" --all --filter "label=launcher.rank=$1")
+    [ -n "$ids" ] || { echo none; return; }
+    engine inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Pid}}' $ids
+}
+look_at() { # key
+    if [ -s "$state/$1.end" ]; then
+        read -r code time rest <"$state/$1.end"
+        printf 'end %s %s %s %s %s\n' "$1" "$code" "$time" "$(how "$1")" "$(cat "$state/$1.reason" 2>/dev/null)"
+        return 0
+    fi
+    if alive "$state/$1.host"; then
+        case $running in *" $1 "*) ;; *) running="$running$1 " && printf 'running %s %s\n' "$1" "$pid" ;; esac
+        return 1
+    fi
+    set -- "$1" $(ask "$1")
+    [ ! -s "$state/$1.end" ] || return 1 # it ended between the two looks
+    case $2 in
+    none | created)
+        [ ! -e "$state/$1.pid" ] || { printf 'gone %s %s %s removed\n' "$1" "$(now)" "$(how "$1")" && return 0; }
+        printf 'absent %s\n' "$1"
+        ;;
+    exited | dead)
+        why=vanished && [ "$4" != true ] || why=memory
+        printf 'gone %s %s %s %s %s\n' "$1" "$(now)" "$(how "$1")" "$why" "$3"
+        ;;
+    *) locate && return 1 ;; # it runs: Docker has started it again, or not shown its pid
+    esac
+}
+locate
+while :; do
+    left=0
+    for key; do
+        case $settled in *" $key "*) continue ;; esac
+        if look_at "$key"; then settled="$settled$key "; else left=$((left + 1)); fi
+    done
+    [ "$left" -gt 0 ] || exit 0
+    looks=$((looks + 1))
+    [ $((looks % 10)) -ne 1 ] || echo beat || exit 0
+    sleep "$nap"
+done
