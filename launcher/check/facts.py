@@ -21,6 +21,20 @@ class Python:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Docker on a host; with a `refusal`, nothing else of it is known."""
+
+    refusal: str = ""
+    hint: str | None = None
+    architecture: str = ""
+    image_architecture: str | None = None
+    """None where the image is not there."""
+    runtimes: tuple[str, ...] = ()
+    taken: tuple[tuple[str, str], ...] = ()
+    """Device node and name of each running container that has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """One host. Sizes in bytes; `…_refusal`, `no_python`, `no_port` are its words, empty if all is well."""
 
@@ -36,8 +50,12 @@ class Facts:
     shm_refusal: str
     sources: tuple[str, ...]
     """Of each volume: missing, unmakeable, unreadable, read-only or writable."""
+    lacking: tuple[str, ...]
+    """Of the paths asked for, those that are not there."""
     python: Python | None
     no_python: str
+    engine: Engine | None = None
+    """None where ranks are processes."""
     no_port: str = ""
     holders: tuple[Holder, ...] = ()
 
@@ -56,6 +74,7 @@ def parse_facts(text: str) -> Facts:
         setsid=one["setsid"],
         shm_refusal=one.get("shm", ""),
         sources=tuple(words.strip() for name, words in lines if name == "source"),
+        lacking=tuple(words.strip() for name, words in lines if name == "lacking"),
         python=_python(one["python"]) if "python" in one else None,
         no_python=one.get("no_python", ""),
     )

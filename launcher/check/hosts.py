@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from launcher.check.engine import ask_engine
 from launcher.check.facts import Facts, parse_facts
 from launcher.check.model import Finding, Level, in_words
 from launcher.check.needs import HostNeeds, of_job
@@ -74,9 +75,12 @@ def _examine_host(host: Host, needs: HostNeeds) -> list[Finding]:
 def gather(host: Host, needs: HostNeeds) -> Facts:
     """What a host says of itself. Raises HostError, RemoteError."""
     paths = [source.path for source in needs.sources]
-    words = [needs.work_dir or "", "yes" if needs.secrets else "no", needs.path, str(len(paths)), *paths]
+    words = [needs.work_dir or "", "yes" if needs.secrets else "no", needs.path]
+    words += [str(len(paths)), *paths, str(len(needs.paths)), *needs.paths]
     done = checked(host, script("check"), *words, *_python_words(needs), timeout=_TIMEOUT)
     facts = parse_facts(done.out)
+    if not needs.processes:
+        facts = replace(facts, engine=ask_engine(host, needs))
     if needs.scheduler and (port := host.run(script("free_port"), *_PORTS)).code:
         facts = replace(facts, no_port=port.err.strip())
     return replace(facts, holders=tuple(locks.show(host, needs.locks))) if needs.locks else facts

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from posixpath import basename
 
 from launcher.errors import SpecError
-from launcher.plan.model import SCHEDULER, HostPlan, Plan
+from launcher.plan.containers import needs_sudo
+from launcher.plan.model import SCHEDULER, Container, HostPlan, Member, Plan
 from launcher.spec.cluster import Cluster, Host, RuntimeKind
 from launcher.spec.job import Job
 from launcher.spec.spec import Spec
@@ -40,6 +41,16 @@ class HostNeeds:
     disk: int = 0
     scheduler: bool = False
     secrets: bool = False
+    sudo: bool = False
+    """Whether Docker is called through sudo."""
+    image: str | None = None
+    """Of containers."""
+    oci_runtime: str | None = None
+    """That containers need besides Docker's own."""
+    paths: tuple[str, ...] = ()
+    """Device nodes and files of the driver that containers are given."""
+    device_nodes: tuple[str, ...] = ()
+    """Those that no other container may have."""
     sources: tuple[Source, ...] = ()
     packages: tuple[str, ...] = ()
     """Requirements as in PEP 508."""
@@ -86,6 +97,7 @@ def _of_host(cluster: Cluster, host: Host) -> HostNeeds:
         processes=cluster.runtime is RuntimeKind.PROCESS,
         path=":".join(host.path if host.path is not None else cluster.path),
         locks=tuple(f"{kind}-{device}" for device in cluster.devices_of(host)),
+        sudo=needs_sudo(cluster, host),
     )
 
 
@@ -93,6 +105,7 @@ def _with_job(spec: Spec, draft: Plan, part: HostPlan, host: Host) -> HostNeeds:
     job = spec.job
     alone = _of_host(spec.cluster, host)
     members = draft.members_of(part)
+    containers = [member.container for member in members if member.container is not None]
     return HostNeeds(
         work_dir=alone.work_dir,
         processes=alone.processes,
@@ -103,6 +116,11 @@ def _with_job(spec: Spec, draft: Plan, part: HostPlan, host: Host) -> HostNeeds:
         disk=job.needs.disk,
         scheduler=any(member.key == SCHEDULER for member in members),
         secrets=bool(job.secrets),
+        sudo=part.sudo,
+        image=None if alone.processes else job.image,
+        oci_runtime=next((each.runtime for each in containers if each.runtime), None),
+        paths=tuple(dict.fromkeys(path for each in containers for path in _given(each))),
+        device_nodes=tuple(f"/dev/davinci{member.device}" for member in members if _is_npu(spec, member)),
         sources=tuple(_sources(job, alone.processes)),
         packages=job.needs.packages if alone.processes else (),
         env=tuple(sorted(job.env.items())),
@@ -118,6 +136,16 @@ def _sources(job: Job, processes: bool) -> Iterator[Source]:
             continue
         read_only = volume.read_only if volume.read_only is not None else name != "output"
         yield Source(name, volume.source, not read_only, processes and not read_only)
+
+
+def _is_npu(spec: Spec, member: Member) -> bool:
+    return spec.cluster.device.is_ascend and member.device is not None
+
+
+def _given(container: Container) -> Iterator[str]:
+    """What of the host a container gets that is there before the run: what is the driver's keeps its path."""
+    yield from container.devices
+    yield from (mount.source for mount in container.mounts if mount.source == mount.target)
 
 
 def _python_of(job: Job) -> str | None:

@@ -103,6 +103,44 @@ def _packages(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
         yield Level.ERROR, facts.no_python, remedy
 
 
+def _docker(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    if facts.engine is not None and facts.engine.refusal:
+        remedy = facts.engine.hint or "see whether Docker runs there: systemctl status docker"
+        yield Level.ERROR, facts.engine.refusal, remedy
+
+
+def _image(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    engine = facts.engine
+    if engine is None or engine.refusal or needs.image is None:
+        return
+    name = quote(needs.image)
+    if engine.image_architecture is None:
+        words = f"image {needs.image} is not there"
+        yield Level.ERROR, words, f"from a host that has it: docker save {name} | ssh HOST docker load"
+    elif engine.image_architecture != engine.architecture:
+        words = f"image {needs.image} is for {engine.image_architecture}, the host is {engine.architecture}"
+        yield Level.ERROR, words, "build it on such a host"
+
+
+def _oci_runtime(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    engine = facts.engine
+    if engine and not engine.refusal and needs.oci_runtime and needs.oci_runtime not in engine.runtimes:
+        words = f"Docker has no runtime {needs.oci_runtime}, only {', '.join(engine.runtimes)}"
+        yield Level.ERROR, words, "install the Ascend Docker Runtime, or leave out driver.docker_runtime"
+
+
+def _driver(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    for path in facts.lacking:
+        remedy = "install the driver, or name its place: `driver` and `devices` in the cluster file"
+        yield Level.ERROR, f"{path} is not there", remedy
+
+
+def _taken(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    for node, container in facts.engine.taken if facts.engine else ():
+        words = f"{node} is in use by container {container}"
+        yield Level.ERROR, words, f"wait for it, or end it: docker stop {quote(container)}"
+
+
 def _devices(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     for holder in facts.holders:
         yield Level.ERROR, str(holder), f"wait for it, or end it: launcher cancel {holder.run}"
@@ -118,6 +156,11 @@ RULES: dict[str, Rule] = {
     "port": _port,
     "volumes": _volumes,
     "packages": _packages,
+    "docker": _docker,
+    "image": _image,
+    "runtime": _oci_runtime,
+    "driver": _driver,
+    "containers": _taken,
     "devices": _devices,
 }
 

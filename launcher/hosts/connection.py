@@ -1,4 +1,4 @@
-"""SSH connections by Fabric: ssh_config, agent and keys, gateways; host keys that are not known are refused."""
+"""SSH connections by Fabric: ssh_config, agent, keys, gateways; host keys that are not known are refused."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def _words(endpoint: Endpoint, connection: fabric.Connection, error: Exception) 
         return str(error), f"{hint} {connection.host}"
     if isinstance(error, AuthenticationException):
         keys = "a key that it accepts: ssh-copy-id, ssh-add, or `ssh.key` and `ssh.user` in the cluster file"
-        return f"it lets {connection.user} not in: {error}", keys
+        return f"it does not let {connection.user} in: {error}", keys
     if isinstance(error, NoValidConnectionsError):
         return "; ".join(str(each) for each in error.errors.values()), by_hand
     if isinstance(error, socket.gaierror):

@@ -47,4 +47,9 @@ def together(errors: Sequence[LauncherError]) -> LauncherError:
     )
     if len(errors) == 1:
         return gravest
-    return type(gravest)("\n".join(str(error) for error in errors), hint=gravest.hint)
+    hints = {error.hint for error in errors}
+    if len(hints) == 1:
+        return type(gravest)("\n".join(map(str, errors)), hint=gravest.hint)
+    return type(gravest)(
+        "\n".join(f"{error}\n  next: {error.hint}" if error.hint else str(error) for error in errors)
+    )

@@ -60,10 +60,10 @@ class LogTail:
                 …
         tail.close()
 
-    `poll` never blocks with `seconds=0`. With `follow` it goes on until all members have ended, else until all
-    that was there has been read; then `is_done`. The lines of one member come in order; `offsets` says how much
-    of each log.txt has been read, and where another tail can go on. A host that is lost is tried again
-    (`lost`). Raises HostError for a stream that makes no sense.
+    `poll` never blocks with `seconds=0`. With `follow` it goes on until all members have ended, else until
+    all that was there has been read; then `is_done`. The lines of one member come in order; `offsets` says
+    how much of each log.txt has been read, and where another tail can go on. A host that is lost is tried
+    again (`lost`). Raises HostError for a stream that makes no sense.
     """
 
     def __init__(

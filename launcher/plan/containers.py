@@ -15,7 +15,7 @@ from posixpath import normpath
 from launcher.plan.environment import identity
 from launcher.plan.model import Container, Mount
 from launcher.plan.site import INSIDE, Gang, Site
-from launcher.spec.cluster import Driver, Host
+from launcher.spec.cluster import Cluster, Driver, Host
 from launcher.spec.job import Job, Launch
 
 _MANAGERS = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc")
@@ -111,10 +111,10 @@ def clashing_volumes(job: Job, spec: Container) -> list[str]:
     ]
 
 
-def needs_sudo(gang: Gang, host: Host) -> bool:
+def needs_sudo(cluster: Cluster, host: Host) -> bool:
     """Whether Docker is called through sudo on a host."""
     own = host.ssh is not None and "sudo" in host.ssh.model_fields_set
-    return host.ssh.sudo if own and host.ssh else gang.cluster.ssh.sudo
+    return host.ssh.sudo if own and host.ssh else cluster.ssh.sudo
 
 
 @lru_cache(maxsize=4096)

@@ -32,7 +32,7 @@ def host_plan(gang: Gang, renderer: Renderer, place: Site, members: Sequence[Mem
         locks=tuple(_lock(gang, member.device) for member in members if member.device is not None),
         members=tuple(member.key for member in members),
         directories=directories,
-        sudo=gang.in_containers and needs_sudo(gang, place.host),
+        sudo=gang.in_containers and needs_sudo(gang.cluster, place.host),
         files=tuple(_files(gang, renderer, place, members, directories)),
     )
 
@@ -112,7 +112,7 @@ def _member_values(place: Site, member: Member) -> Mapping[str, Any]:
 def _host_values(
     gang: Gang, place: Site, members: Sequence[Member], directories: Sequence[str]
 ) -> Mapping[str, Any]:
-    sudo = needs_sudo(gang, place.host)
+    sudo = needs_sudo(gang.cluster, place.host)
     host_path = place.host.path if place.host.path is not None else gang.cluster.path
     return {
         "host": place.host.label,

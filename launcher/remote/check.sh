@@ -1,5 +1,5 @@
 # work directory or nothing for this user's default, yes or no for secrets, directories before PATH or nothing,
-# number of paths, paths…, then a command to run as ranks are run: what this host has, a fact a line
+# number of volumes, their paths…, number of other paths, these…, then a command to run as ranks are run: what this host has, a fact a line
 work_dir=${1:-/var/tmp/launcher-$(id -u)} secrets=$2 first=$3 count=$4 && shift 4
 
 fact() { # name, words: on one line
@@ -61,6 +61,11 @@ fact setsid "$(command -v setsid)"
 memory
 while [ "$count" -gt 0 ]; do
     fact source "$(state_of "$1")"
+    shift && count=$((count - 1))
+done
+count=$1 && shift
+while [ "$count" -gt 0 ]; do
+    [ -e "$1" ] || fact lacking "$1"
     shift && count=$((count - 1))
 done
 [ "$#" -gt 0 ] || exit 0

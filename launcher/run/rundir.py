@@ -132,6 +132,11 @@ class RunDir:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def is_untouched(self) -> bool:
+        """Whether no supervisor has ever acted for this run, so that no host knows of it."""
+        has_events = self.events.exists() and self.events.stat().st_size > 0
+        return not has_events and "adopted_from" not in json.loads(self.about.read_text("utf-8"))
+
     def is_collected(self) -> bool:
         """Whether everything of a run that is over is here: its supervisor says so, or a later collect."""
         if self.collected.exists():

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from launcher import remote
-from launcher.errors import ExitCode, LauncherError, LostContact
+from launcher.errors import CheckFailed, ExitCode, LauncherError, LostContact
 from launcher.files import write_json
 from launcher.run.conductor import conduct
 from launcher.run.course import Course
@@ -54,10 +54,17 @@ def _supervise(directory: RunDir, course: Course) -> tuple[ExitCode, str]:
 
 
 def _prepare(directory: RunDir, course: Course) -> Ground:
-    """Raises LostContact where ranks may live that this launcher cannot look after: that is not their end."""
+    """Raises LostContact where ranks may live that this launcher cannot look after: that is not their end.
+
+    Raises CheckFailed where a host of a new run cannot be reached: nothing of it is anywhere.
+    """
+    is_new = directory.is_untouched()
     try:
-        return prepare(directory, Spec.from_json(directory.spec.read_text("utf-8")), course)
+        with course.phase("connect"):
+            return prepare(directory, Spec.from_json(directory.spec.read_text("utf-8")), course)
     except LauncherError as error:
+        if isinstance(error, LostContact) and is_new:
+            raise CheckFailed(str(error), hint=error.hint) from error
         if isinstance(error, LostContact) or not directory.attempts():
             raise
         raise LostContact(f"the run cannot be taken over: {error}", hint=error.hint) from error

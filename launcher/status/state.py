@@ -18,7 +18,7 @@ from launcher.run.gang import MemberStatus, State
 
 START_SECONDS = 30.0
 """A run without an event may for so long still be waiting for its supervisor to show itself."""
-_BEFORE_RANKS = ("", "check", "lock", "bind", "upload", "create", "start")
+_BEFORE_RANKS = ("", "connect", "check", "lock", "bind", "upload", "create", "start")
 
 
 class Standing(str, Enum):

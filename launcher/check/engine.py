@@ -1,0 +1,53 @@
+"""What Docker on a host says of itself, of an image and of devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from launcher.check.facts import Engine
+from launcher.check.needs import HostNeeds
+from launcher.hosts import Host, RemoteError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+def ask_engine(host: Host, needs: HostNeeds) -> Engine:
+    """Facts for the rules; that Docker does not answer is one, too. Raises HostError."""
+    from launcher.hosts.engine import engine
+
+    try:
+        with engine(host, sudo=needs.sudo) as api:
+            return _facts(api, needs)
+    except RemoteError as error:
+        return Engine(refusal=str(error).removeprefix(f"host {host.label}: "), hint=error.hint)
+
+
+def _facts(api: APIClient, needs: HostNeeds) -> Engine:
+    return Engine(
+        architecture=str(api.version()["Arch"]),
+        image_architecture=_architecture(api, needs.image) if needs.image else None,
+        runtimes=tuple(api.info()["Runtimes"]) if needs.oci_runtime else (),
+        taken=tuple(_taken(api, needs.device_nodes)) if needs.device_nodes else (),
+    )
+
+
+def _architecture(api: APIClient, image: str) -> str | None:
+    from docker.errors import ImageNotFound
+
+    try:
+        return str(api.inspect_image(image)["Architecture"])  # type: ignore[no-untyped-call]
+    except ImageNotFound:
+        return None
+
+
+def _taken(api: APIClient, nodes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """A privileged container has every device."""
+    for each in api.containers():
+        found = api.inspect_container(each["Id"])
+        config = found["HostConfig"]
+        mapped = {device["PathOnHost"] for device in config["Devices"] or ()}
+        for node in nodes:
+            if config["Privileged"] or node in mapped:
+                yield node, found["Name"].removeprefix("/")
