@@ -1,0 +1,142 @@
+"""A place of its own for each end-to-end test: a directory from which the `launcher` command runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ENDED = 60.0
+
+
+class Place:
+    """Runs the `launcher` command in a directory of its own, on the cluster of the cluster file there."""
+
+    def __init__(self, path: Path, cluster: dict[str, Any]) -> None:
+        self.path = path
+        self.environ = {**os.environ, "LAUNCHER_RUNS": str(path / "runs")}
+        self.cluster = self.write("cluster.yaml", cluster)
+
+    def write(self, name: str, value: Any) -> Path:
+        """A YAML file."""
+        file = self.path / name
+        file.write_text(yaml.safe_dump(value), "utf-8")
+        return file
+
+    def job(self, command: str, *, name: str = "job", ranks: int = 4, **more: Any) -> Path:
+        """A job whose ranks run a line of shell."""
+        job = {"schema": 1, "name": name, "ranks": ranks, "launch": "none", "command": ["sh", "-c", command]}
+        return self.write(f"{name}.yaml", {**job, **more})
+
+    def launcher(self, *words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "launcher", *map(str, words)],
+            cwd=cwd or self.path,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=ENDED,
+        )
+
+    def popen(self, *words: str | Path) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "launcher", *map(str, words)],
+            cwd=self.path,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, job: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        """`launcher run` on this place's cluster."""
+        return self.launcher("run", job, "-c", self.cluster, *words)
+
+    def detached(self, job: Path, *words: str) -> str:
+        """Start a run and return its id."""
+        done = self.run(job, "--detach", *words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def directory(self, run: str) -> Path:
+        """The run's directory here."""
+        return self.path / "runs" / run
+
+    def events(self, run: str) -> list[dict[str, Any]]:
+        """What the supervisor wrote so far."""
+        file = self.directory(run) / "events.jsonl"
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def result(self, run: str) -> dict[str, Any]:
+        """result.json."""
+        return dict(json.loads((self.directory(run) / "result.json").read_text("utf-8")))
+
+    def only_run(self) -> str:
+        """Id of the one run there is."""
+        (directory,) = (self.path / "runs").iterdir()
+        return directory.name
+
+    def wait_for(self, what: Callable[[], Any]) -> Any:
+        """The first true value; fails after a minute."""
+        deadline = time.monotonic() + ENDED
+        while time.monotonic() < deadline:
+            if value := what():
+                return value
+            time.sleep(0.02)
+        raise AssertionError(f"never came true: {what}")
+
+    def until_running(self, run: str, ranks: int = 4) -> list[int]:
+        """Pids of the rank scripts, once all run."""
+
+        def pids() -> list[int] | None:
+            running = {
+                event["key"]: event["pid"]
+                for event in self.events(run)
+                if event["event"] == "member" and event["state"] == "running"
+            }
+            return list(running.values()) if len(running) == ranks else None
+
+        return list(self.wait_for(pids))
+
+    def supervisor_pid(self, run: str) -> int:
+        """Pid of the latest supervisor."""
+        owners = [event["owner"] for event in self.events(run) if event["event"] == "supervisor"]
+        return int(owners[-1].split()[1])
+
+    def runs(self) -> list[str]:
+        """Ids of all runs."""
+        return [path.name for path in (self.path / "runs").glob("*")]
+
+    def end_supervisors(self) -> None:
+        """No supervisor of this place outlives its test."""
+        for run in self.runs():
+            for event in self.events(run):
+                if event["event"] == "supervisor" and _is_supervisor(pid := int(event["owner"].split()[1])):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _is_supervisor(pid: int) -> bool:
+    try:
+        return b"launcher.run.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
