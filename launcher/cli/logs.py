@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,8 +66,8 @@ def logs(
             "--merge",
             metavar="time|rank",
             show_default=False,
-            help="rank (default): one log after the other. time: by the times at the beginning of lines, as "
-            "the clocks of the hosts had them; a line without one goes with the line above it.",
+            help="rank (default): one log after the other. time: by the times at the beginning of lines, "
+            "less the measured skew of their hosts' clocks; a line without one goes with the line above it.",
         ),
     ] = None,
     attempt: Annotated[
@@ -158,9 +159,21 @@ def _read(
             f"run {directory.run_id} has not started its ranks", hint=f"launcher status {directory.run_id}"
         )
     plan = load_plan(directory, attempts[-1] if attempt is None else attempt)
+    if view.by_time:
+        view = replace(view, skews=_skews(directory, plan))
     lines = read(directory, plan, choose(plan), view, account)
     while batch := list(islice(lines, _BATCH)):
         _write(show(plan, batch))
+
+
+def _skews(directory: RunDir, plan: Plan) -> dict[str, float]:
+    """How far the clocks of members were ahead, as the supervisor measured it."""
+    from launcher.run.events import read_events
+    from launcher.status.state import read_history
+
+    clocks = read_history(read_events(directory.events)[0]).clocks
+    known = {member.key: clocks[member.host] for member in plan.members if member.host in clocks}
+    return {key: clock.skew for key, clock in known.items() if abs(clock.skew) > clock.error}
 
 
 def _as_text(plan: Plan, lines: Iterable[Line]) -> Iterator[str]:

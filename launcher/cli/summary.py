@@ -53,6 +53,12 @@ def _print_failure(directory: RunDir, attempt: dict[str, Any]) -> None:
     reason = f" ({failure['reason']})" if failure["reason"] else ""
     print(f"  first    rank {key} on {host} {failure['state']}{code}{reason}")
     print(f"           after it {also - 1} failed by themselves, {stopped} were stopped by the launcher")
+    for rival in attempt["rivals"]:
+        after = rival["ended"] - failure["ended"]
+        print(
+            f"           order not certain: rank {rival['key']} on {rival['host']} failed {after:.3f} s later,"
+        )
+        print("           which is less than the clocks of the two hosts are known")
     log = directory.log(attempt["number"], key)
     error = _read_json(log / "error.json")
     if error:

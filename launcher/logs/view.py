@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, groupby
@@ -31,6 +31,8 @@ class View:
     since: str | None = None
     lines: int | None = None
     by_time: bool = False
+    skews: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by which the clock of a member's host is ahead, by key."""
 
     def shows(self, line: Line) -> bool:
         """Whether a line passes the filter."""
@@ -95,7 +97,7 @@ def read(directory: RunDir, plan: Plan, keys: Sequence[str], view: View, account
 
 
 def _timed(member: Iterable[Line], view: View) -> list[Timed]:
-    return list(view.last(timed for timed in with_times(member) if view.shows(timed[1])))
+    return list(view.last(timed for timed in with_times(member, view.skews) if view.shows(timed[1])))
 
 
 def _in_order(sources: Sequence[Source], keys: Sequence[str]) -> Iterator[Source]:

@@ -12,7 +12,7 @@ from launcher.hosts.fence import Fenced, checked
 from launcher.hosts.fleet import on_all, try_on_all
 from launcher.plan.model import Plan
 from launcher.remote import script
-from launcher.run.gang import MemberStatus, State, all_over, first_failure
+from launcher.run.gang import MemberStatus, State, all_over, first_failure, rivals_of
 from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
 from launcher.run.watch import Watcher
@@ -31,6 +31,8 @@ class Ending:
     words: str
     members: Mapping[str, MemberStatus]
     failure: MemberStatus | None = None
+    rivals: tuple[MemberStatus, ...] = ()
+    """Those that may have failed before it, as far as the clocks of hosts can tell."""
 
 
 def start_gang(ground: Ground, plan: Plan) -> None:
@@ -65,7 +67,8 @@ def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
     Raises StartFailed when some member had never been started (a supervisor died while it started them),
     LostContact when a host does not come back, Fenced.
     """
-    watcher = Watcher(ground.runtime, plan, ground.hosts)
+    clocks = ground.course.clocks
+    watcher = Watcher(ground.runtime, plan, ground.hosts, clocks)
     try:
         with ground.course.phase("watch", plan.binding.attempt):
             ending = _until_the_end(ground, plan, watcher, heartbeat)
@@ -73,7 +76,9 @@ def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
             _end_all(ground, plan, watcher, _grace(plan, ending))
         if any(member.state is State.ABSENT for member in watcher.members.values()):
             raise StartFailed("not all ranks had been started; those that had are gone again")
-        return Ending(ending.code, ending.words, dict(watcher.members), _cause(ending, watcher))
+        failure = _cause(ending, watcher)
+        rivals = rivals_of(failure, watcher.members.values(), clocks) if failure is not None else ()
+        return Ending(ending.code, ending.words, dict(watcher.members), failure, rivals)
     finally:
         watcher.close()
 

@@ -146,7 +146,7 @@ def _to_its_end(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
             ground.course.collected = False
             ground.course.events.write("error", message=str(error), hint=error.hint)
     members = tuple(ending.members.values())
-    ground.course.attempts.append(Attempt(number=number, members=members, failure=ending.failure))
+    ground.course.attempts.append(Attempt(number, members, ending.failure, ending.rivals))
     return ending
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
+from launcher.hosts.clock import Clock
 from launcher.run.events import EventLog
 from launcher.run.result import Attempt
 
@@ -19,6 +20,13 @@ class Course:
     seconds: dict[str, float] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     collected: bool = True
+    clocks: dict[str, Clock] = field(default_factory=dict)
+    """Of hosts, by label, as last measured."""
+
+    def note_clocks(self, clocks: Mapping[str, Clock]) -> None:
+        """Remember and write what has been measured."""
+        self.clocks |= clocks
+        self.events.write("clocks", hosts={label: asdict(clock) for label, clock in clocks.items()})
 
     @contextmanager
     def phase(self, name: str, attempt: int | str = 0) -> Iterator[None]:

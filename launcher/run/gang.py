@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from launcher.hosts.clock import Clock
 from launcher.plan.model import Member
 
 
@@ -109,6 +110,20 @@ def first_failure(members: Iterable[MemberStatus]) -> MemberStatus | None:
     """The earliest of those that failed by themselves; the scheduler only if no rank did."""
     failed = [member for member in members if member.failed]
     return min(failed, key=lambda member: (member.rank is None, member.ended or 0.0), default=None)
+
+
+def rivals_of(
+    first: MemberStatus, members: Iterable[MemberStatus], clocks: Mapping[str, Clock]
+) -> tuple[MemberStatus, ...]:
+    """Failures on other hosts that lie so close to the first that the clocks of the two cannot tell the order."""
+
+    def is_close(other: MemberStatus) -> bool:
+        if other.host == first.host or first.ended is None or other.ended is None:
+            return False
+        blur = sum(clocks[host].error for host in (first.host, other.host) if host in clocks)
+        return other.ended - first.ended <= blur
+
+    return tuple(other for other in members if other.failed and is_close(other))
 
 
 def all_over(members: Iterable[MemberStatus]) -> bool:

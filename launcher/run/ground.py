@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from launcher.claims import lease
 from launcher.errors import ExitCode, LauncherError
 from launcher.hosts import Host, connect
+from launcher.hosts.clock import measure
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import on_all
 from launcher.plan import store
@@ -65,6 +66,7 @@ def prepare(directory: RunDir, spec: Spec, course: Course) -> Ground:
     """
     draft, hosts = draft_of(directory, spec)
     leases = on_all(hosts.values(), lambda host: lease.show(host, draft.host(host.label).run_dir))
+    course.note_clocks(on_all(hosts.values(), measure))
     return Ground(
         directory=directory,
         spec=spec,

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from launcher.claims import locks
 from launcher.claims.lease import RENEWAL
 from launcher.hosts import Host
+from launcher.hosts.clock import Clock, measure
 from launcher.hosts.fence import Fenced
 from launcher.hosts.fleet import try_on_all
 from launcher.run.ground import Ground
+
+CLOCKS = 600.0
+"""Seconds between two looks at the clocks of hosts."""
 
 
 class Heartbeat:
@@ -48,11 +53,20 @@ class Heartbeat:
             waited += 0.2
 
     def _renew_all(self) -> None:
+        measured = time.monotonic()
         while not self._stopping.wait(RENEWAL):
             outcomes = try_on_all(self._ground.hosts.values(), self._renew)
             for outcome in outcomes.values():
                 if isinstance(outcome, Fenced):
                     raise outcome
+            if time.monotonic() - measured > CLOCKS:
+                measured = time.monotonic()
+                self._measure_clocks()
+
+    def _measure_clocks(self) -> None:
+        outcomes = try_on_all(self._ground.hosts.values(), measure)
+        clocks = {label: clock for label, clock in outcomes.items() if isinstance(clock, Clock)}
+        self._ground.course.note_clocks(clocks)
 
     def _renew(self, host: Host) -> None:
         locks.renew(host, self._ground.part(host), self._ground.epoch, self._ground.run_id)

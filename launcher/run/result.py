@@ -13,13 +13,15 @@ from launcher.run.gang import MemberStatus
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt of the run."""
 
     number: int
     members: tuple[MemberStatus, ...]
     failure: MemberStatus | None
+    rivals: tuple[MemberStatus, ...] = ()
+    """Those that may have failed before it: the clocks of their hosts cannot tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

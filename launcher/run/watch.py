@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from launcher.hosts import Host, HostError
+from launcher.hosts.clock import Clock
 from launcher.hosts.listening import Listening
 from launcher.plan.model import Plan
 from launcher.run.gang import MemberStatus, State, planned, read_line
@@ -16,8 +17,16 @@ from launcher.runtime import Runtime
 class Watcher:
     """Knows the state of every member; `poll` brings it up to date."""
 
-    def __init__(self, runtime: Runtime, plan: Plan, hosts: Mapping[str, Host]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        plan: Plan,
+        hosts: Mapping[str, Host],
+        clocks: Mapping[str, Clock] | None = None,
+    ) -> None:
+        """`clocks` by host label; with them members end by this machine's clock."""
         self.members: dict[str, MemberStatus] = planned(plan.members)
+        self._clocks = {} if clocks is None else clocks
         self._keys = {part.label: part.members for part in plan.hosts}
         self._rests = dict.fromkeys(self._keys, b"")
         self._listening = Listening(
@@ -56,8 +65,11 @@ class Watcher:
 
     def _learn(self, line: str) -> None:
         status = read_line(line, self.members)
-        if status is not None:
-            self.members[status.key] = status
+        if status is None:
+            return
+        if status.ended is not None:
+            status = replace(status, ended=self._clocks.get(status.host, Clock()).to_here(status.ended))
+        self.members[status.key] = status
 
     def _forget(self, label: str) -> None:
         for key in self._keys[label]:

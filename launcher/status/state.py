@@ -13,6 +13,7 @@ from typing import Any
 
 from launcher.claims.lease import Lease
 from launcher.errors import ExitCode
+from launcher.hosts.clock import Clock, parse_clocks
 from launcher.run.events import Event
 from launcher.run.gang import MemberStatus, State
 
@@ -66,6 +67,8 @@ class History:
     supervisor: str = ""
     members: Mapping[str, MemberStatus] = field(default_factory=dict)
     """Of the last attempt, those that an event has spoken of."""
+    clocks: Mapping[str, Clock] = field(default_factory=dict)
+    """Of hosts, by label, as last measured."""
     end: End | None = None
 
 
@@ -104,6 +107,8 @@ def _after(history: History, event: Event) -> History:
     if kind == "phase":
         attempt = int(event.get("attempt") or history.attempt)
         return replace(history, phase=str(event.get("phase", "")), phase_since=time, attempt=attempt)
+    if kind == "clocks":
+        return replace(history, clocks={**history.clocks, **parse_clocks(event.get("hosts", {}))})
     if kind == "end":
         end = End(int(event.get("exit_code", ExitCode.LOST_CONTACT)), str(event.get("outcome", "")), time)
         return replace(history, end=end)

@@ -1,0 +1,2 @@
+# the time by this host's clock
+now
