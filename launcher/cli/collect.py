@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +16,13 @@ from launcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from launcher.upkeep.clean import Item, Sweep
+    from launcher.upkeep.recollect import Collected
+
+
+class Layout(str, Enum):
+    """What else collected logs are written as."""
+
+    ASCEND_FD = "ascend-fd"
 
 
 def register(app: typer.Typer) -> None:
@@ -27,27 +36,78 @@ def collect(
     every_attempt: Annotated[
         bool, typer.Option("--all-attempts", help="Not only the newest attempt.")
     ] = False,
+    layout: Annotated[
+        Layout | None,
+        typer.Option(
+            "--layout",
+            help="Afterwards also write the newest attempt as `ascend-fd parse -i DIR/worker-<n>` takes it.",
+            show_default=False,
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            help="Where --layout goes; default: ascend-fd/ of the run.",
+            show_default=False,
+        ),
+    ] = None,
     cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
     json: options.Json = False,
 ) -> None:
     """Fetch the logs of a run from its hosts, while it runs or after; then its checkpoints, too.
 
+    Only what is not here yet, by size and checksum; what was interrupted goes on from where it was.
     Exit code 3: not everything could be fetched.
     """
+    from launcher.run.collect.ascend_fd import target_of
     from launcher.run.takeover import resolve
     from launcher.upkeep.recollect import recollect
 
-    done = recollect(resolve(run, cluster), every_attempt=every_attempt)
+    if to is not None and layout is None:
+        raise UsageError("--to is for --layout", hint="launcher collect --layout ascend-fd --to DIR")
+    directory = resolve(run, cluster)
+    target = target_of(directory, to) if layout else None
+    done = recollect(directory, every_attempt=every_attempt)
     for error in done.errors:
         print_error(error)
+    _say_what_came(done)
+    written = _write_layout(done, target) if target else None
     if json:
-        print_json(done.to_json())
+        print_json(done.to_json() | ({"layout": str(written)} if written else {}))
     else:
-        print(done.directory.path)
+        print(written or done.directory.path)
     if not done.is_over:
         say("the run has not ended: its logs may grow, its checkpoints are still on its hosts")
     if done.errors:
         raise typer.Exit(int(ExitCode.CHECK_FAILED))
+
+
+def _say_what_came(done: Collected) -> None:
+    hosts = done.hosts()
+    count, size, received = (sum(host[key] for host in hosts) for key in ("files", "bytes", "received"))
+    if count:
+        fetched = sum(host["files"] > 0 for host in hosts)
+        say(f"fetched {count} file(s), {_mib(size)} in {_mib(received)}, from {fetched} host(s)")
+    elif hosts:
+        say(f"nothing new on {len(hosts)} host(s)")
+
+
+def _write_layout(done: Collected, target: Path) -> Path:
+    from launcher.logs.sources import load_plan
+    from launcher.run.collect.ascend_fd import write_layout
+
+    written = write_layout(done.directory, load_plan(done.directory, done.attempts[-1]), target)
+    for name, label in written.workers.items():
+        say(f"{name} is host {label}")
+    for note in written.notes:
+        say(f"warning: {note}")
+    return written.path
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"
 
 
 def clean(

@@ -8,13 +8,13 @@ from typing import Any
 
 from launcher.errors import LauncherError
 from launcher.files import write_atomically
-from launcher.hosts import Host, HostError, connect
+from launcher.hosts import Host, connect
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import try_on_all
 from launcher.logs.sources import load_plan
 from launcher.plan.model import Plan
 from launcher.remote import script
-from launcher.run.collect import collect, collect_checkpoints
+from launcher.run.collect import Brought, Incomplete, collect, collect_checkpoints
 from launcher.run.rundir import RunDir
 
 
@@ -27,6 +27,22 @@ class Collected:
     is_over: bool
     """Whether every host that was reached had finished the run; else its files may still grow."""
     errors: tuple[LauncherError, ...]
+    brought: tuple[Brought, ...] = ()
+    """What came from each host, of each attempt, and of checkpoints."""
+
+    def hosts(self) -> list[dict[str, Any]]:
+        """What came from each host: files, their bytes, bytes that were sent for them; and what is missing."""
+        return [
+            {
+                "host": label,
+                "files": sum(each.tally.files for each in parts),
+                "bytes": sum(each.tally.size for each in parts),
+                "received": sum(each.tally.received for each in parts),
+                "missing": [problem for each in parts for problem in each.problems],
+            }
+            for label in dict.fromkeys(each.host for each in self.brought)
+            for parts in [[each for each in self.brought if each.host == label]]
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """As `launcher collect --json` prints it."""
@@ -38,6 +54,7 @@ class Collected:
             "over": self.is_over,
             "complete": not self.errors,
             "errors": [str(error) for error in self.errors],
+            "hosts": self.hosts(),
         }
 
 
@@ -53,29 +70,25 @@ def recollect(directory: RunDir, *, every_attempt: bool) -> Collected:
             hint=f"launcher status {directory.run_id}",
         )
     newest = load_plan(directory, numbers[-1])
-    hosts, errors = _connect(newest)
+    hosts = _connect(directory, newest)
+    errors: list[LauncherError] = []
     over = _is_over(newest, hosts)
+    brought: list[Brought] = []
     for number in numbers:
         plan = load_plan(directory, number)
-        errors += _tried(collect, directory, hosts, plan)
+        errors += _tried(collect, directory, hosts, plan, brought)
     if over:
-        errors += _tried(collect_checkpoints, directory, hosts, newest)
+        errors += _tried(collect_checkpoints, directory, hosts, newest, brought)
     if over and not errors and numbers == directory.attempts():
         write_atomically(directory.collected, "")
     for host in hosts.values():
         host.close()
-    return Collected(directory, tuple(numbers), over, tuple(errors))
+    return Collected(directory, tuple(numbers), over, tuple(errors), tuple(brought))
 
 
-def _connect(plan: Plan) -> tuple[dict[str, Host], list[LauncherError]]:
-    hosts: dict[str, Host] = {}
-    errors: list[LauncherError] = []
-    for part in plan.hosts:
-        try:
-            hosts[part.label] = connect(part.label, part.address)
-        except HostError as error:
-            errors.append(error)
-    return hosts, errors
+def _connect(directory: RunDir, plan: Plan) -> dict[str, Host]:
+    endpoints = directory.endpoints()
+    return {part.label: connect(endpoints[part.label]) for part in plan.hosts}
 
 
 def _is_over(plan: Plan, hosts: Mapping[str, Host]) -> bool:
@@ -88,14 +101,19 @@ def _is_over(plan: Plan, hosts: Mapping[str, Host]) -> bool:
 
 
 def _tried(
-    fetch: Callable[[RunDir, list[Host], Plan], None],
+    fetch: Callable[[RunDir, list[Host], Plan], tuple[Brought, ...]],
     directory: RunDir,
     hosts: Mapping[str, Host],
     plan: Plan,
+    brought: list[Brought],
 ) -> list[LauncherError]:
+    """Errors; what came is added to `brought`."""
     present = [hosts[part.label] for part in plan.hosts if part.label in hosts]
     try:
-        fetch(directory, present, plan)
+        brought += fetch(directory, present, plan)
+    except Incomplete as error:
+        brought += error.brought
+        return [error]
     except LauncherError as error:
         return [error]
     return []

@@ -1,7 +1,7 @@
 """The images that every host has, in the data root of a Docker engine that ran only to make them.
 
-It lies in the cache under a key of all that it is made from. Whoever uses it holds a shared lock, so that one with
-an old key goes only when nobody uses it.
+It lies in the cache under a key of all that it is made from. Whoever uses it holds a shared lock, so that one
+with an old key goes only when nobody uses it.
 """
 
 from __future__ import annotations
