@@ -55,10 +55,9 @@ def _print_failure(directory: RunDir, attempt: dict[str, Any]) -> None:
     print(f"           after it {also - 1} failed by themselves, {stopped} were stopped by the launcher")
     for rival in attempt["rivals"]:
         after = rival["ended"] - failure["ended"]
-        print(
-            f"           order not certain: rank {rival['key']} on {rival['host']} failed {after:.3f} s later,"
-        )
-        print("           which is less than the clocks of the two hosts are known")
+        who = f"rank {rival['key']} on {rival['host']}"
+        print(f"           order not certain: {who} failed {after:.3f} s later, and the clocks of")
+        print("           the two hosts are not known that well")
     log = directory.log(attempt["number"], key)
     error = _read_json(log / "error.json")
     if error:

@@ -115,7 +115,7 @@ def first_failure(members: Iterable[MemberStatus]) -> MemberStatus | None:
 def rivals_of(
     first: MemberStatus, members: Iterable[MemberStatus], clocks: Mapping[str, Clock]
 ) -> tuple[MemberStatus, ...]:
-    """Failures on other hosts that lie so close to the first that the clocks of the two cannot tell the order."""
+    """Failures on other hosts so close to the first that the clocks of the two cannot tell the order."""
 
     def is_close(other: MemberStatus) -> bool:
         if other.host == first.host or first.ended is None or other.ended is None:

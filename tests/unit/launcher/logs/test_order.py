@@ -36,7 +36,7 @@ def stamp(second: int) -> str:
 def test_a_line_without_a_time_goes_with_the_one_above() -> None:
     ours = [("0", "banner"), ("0", f"{stamp(1)} a"), ("0", "Traceback"), ("0", f"{stamp(5)} c")]
     theirs = [("1", f"{stamp(1)} b"), ("1", f"{stamp(3)} d"), ("1", f"{stamp(2)} clock went back")]
-    merged = list(by_time([with_times(ours), with_times(theirs)]))
+    merged = list(by_time([with_times(ours, {}), with_times(theirs, {})]))
     assert merged == [ours[0], ours[1], ours[2], theirs[0], theirs[1], theirs[2], ours[3]]
 
 
@@ -49,7 +49,7 @@ def test_merging_keeps_every_line_and_the_order_of_each_member(seconds: list[lis
         [(str(key), f"{'' if at is None else stamp(at)} {number}") for number, at in enumerate(times)]
         for key, times in enumerate(seconds)
     ]
-    timed = [list(with_times(member)) for member in members]
+    timed = [list(with_times(member, {})) for member in members]
     merged = list(by_time(timed))
     assert [[line for line in merged if line[0] == str(key)] for key in range(len(members))] == members
     times = {line: time for member in timed for time, line in member}
