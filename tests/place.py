@@ -14,11 +14,12 @@ from typing import Any
 
 import yaml
 
-ENDED = 60.0
-
 
 class Place:
     """Runs the `launcher` command in a directory of its own, on the cluster of the cluster file there."""
+
+    patience = 60.0
+    """Seconds that a command, or what is waited for, may take."""
 
     def __init__(self, path: Path, cluster: dict[str, Any]) -> None:
         self.path = path
@@ -44,7 +45,7 @@ class Place:
             env=self.environ,
             capture_output=True,
             text=True,
-            timeout=ENDED,
+            timeout=self.patience,
         )
 
     def popen(self, *words: str | Path) -> subprocess.Popen[str]:
@@ -89,8 +90,8 @@ class Place:
         return directory.name
 
     def wait_for(self, what: Callable[[], Any]) -> Any:
-        """The first true value; fails after a minute."""
-        deadline = time.monotonic() + ENDED
+        """The first true value; fails when patience ends."""
+        deadline = time.monotonic() + self.patience
         while time.monotonic() < deadline:
             if value := what():
                 return value

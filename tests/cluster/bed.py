@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,16 @@ class Testbed:
             raise RuntimeError(f"{host}: {script}: code {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def ssh(self, host: str, script: str, *, user: str = "root") -> subprocess.CompletedProcess[str]:
+    def ssh(
+        self, host: str, script: str, *, user: str = "root", options: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         """A shell script through OpenSSH, which knows the host's key and takes no other."""
-        words = ["-F", str(self.ssh_config), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
+        strict = ["-F", str(self.ssh_config), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
         return subprocess.run(
-            ["ssh", *words, f"{user}@{host}", script], capture_output=True, text=True, timeout=PATIENCE
+            ["ssh", *strict, *options, f"{user}@{host}", script],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
         )
 
     def leftovers(self, host: str) -> list[str]:

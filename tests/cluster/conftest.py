@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster.bed import Testbed
 from tests.cluster.images.golden import SMALL, golden
-from tests.cluster.slots import testbed
+from tests.cluster.slots import free_bed
 from tests.place import Place
 
 HOSTS = 2
@@ -42,12 +42,19 @@ def missing() -> str:
 
 
 @pytest.fixture(scope="session")
-def hosts() -> Iterator[Testbed]:
-    """The testbed of the session. TERM ends the tests as Ctrl-C does, so that the hosts go."""
+def images() -> Iterator[Path]:
+    """Data root of an engine with all images. TERM ends the tests as Ctrl-C does, so that no host is left."""
     if why := missing():
         pytest.skip(why)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with golden() as root, testbed(root) as bed:
+    with golden() as root:
+        yield root
+
+
+@pytest.fixture(scope="session")
+def hosts(images: Path) -> Iterator[Testbed]:
+    """The testbed of the session."""
+    with free_bed(images) as bed:
         bed.up(HOSTS)
         yield bed
 

@@ -14,7 +14,7 @@ SLOTS = "abcdefgh"
 
 
 @contextmanager
-def testbed(golden: Path, *, sshd: str = "") -> Iterator[Testbed]:
+def free_bed(golden: Path, *, sshd: str = "") -> Iterator[Testbed]:
     """A testbed without hosts in the first free slot; what killed sessions left in free slots goes."""
     held = [(slot, lock) for slot in SLOTS if (lock := try_lock(CACHE / f"bed-{slot}.lock")) is not None]
     if not held:

@@ -1,13 +1,17 @@
 # Faults that a host can have, beside power and network cuts.
 
+filter() { # host, words of iptables, in its network namespace: that is there when the host is off, too
+    local space=/run/netns/$TB_PREFIX-h$1 && shift
+    nsenter --net="$space" iptables -w "$@"
+}
 drop() { # host, percent
-    enter "$1" iptables -A INPUT -i eth0 -m statistic --mode random --probability "$(awk "BEGIN { print $2 / 100 }")" -j DROP
+    filter "$1" -A INPUT -i eth0 -m statistic --mode random --probability "$(awk "BEGIN { print $2 / 100 }")" -j DROP
 }
 slow() { # host, rate
     tc qdisc replace dev "$TB_PREFIX-v$1" root tbf rate "$2" burst 16kb latency 400ms
 }
 clear() { # host
-    enter "$1" iptables -F INPUT
+    filter "$1" -F INPUT
     tc qdisc del dev "$TB_PREFIX-v$1" root 2>/dev/null || true
 }
 fill() { # host, size
@@ -45,10 +49,11 @@ has_key() { ssh-keyscan -t ed25519 "$(ip_of "$1")" | grep -qF "$(cut -d' ' -f2 "
 
 mend_host() { # host
     thaw_quietly "$1"
-    ip link set "$TB_PREFIX-v$1" up && power_on "$1" && clear "$1" && empty "$1" && docker_start "$1" &&
-        unrekey "$1" && wait_until_up "$1" && enter "$1" sh -c "$CLEAN"
+    ip link set "$TB_PREFIX-v$1" up && clear "$1" || return 1
+    if is_on "$1"; then empty "$1" && docker_start "$1" && unrekey "$1"; else power_on "$1"; fi || return 1
+    wait_until_up "$1" && enter "$1" sh -c "$LEFTOVERS"
 }
-CLEAN='
+LEFTOVERS='
 docker ps --all --quiet --filter label=launcher.run | xargs -r docker rm --force >/dev/null
 grep -lsz "^LAUNCHER_RUN=" /proc/[0-9]*/environ | cut -d/ -f3 | xargs -r kill -KILL 2>/dev/null
 rm -rf /var/tmp/launcher-* /dev/shm/launcher-*

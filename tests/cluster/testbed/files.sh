@@ -56,11 +56,7 @@ engine_files() { # host, upper
     install -m 644 "$here/files/clamp.py" "$2/usr/local/sbin/testbed-clamp"
     echo '{"runtimes": {"testbed": {"path": "/usr/local/sbin/testbed-runtime"}}, "default-runtime": "testbed"}' \
         >"$2/etc/docker/daemon.json"
-    cat >"$2/usr/local/sbin/testbed-engine" <<END
-#!/bin/sh
-exec dockerd --cgroup-parent=/$TB_PREFIX/h$1 --bridge=none --iptables=false --ip6tables=false \\
-    >>/var/log/dockerd.log 2>&1 </dev/null
-END
+    { echo "#!/bin/sh"; echo "group=/$TB_PREFIX/h$1"; cat "$here/files/engine"; } >"$2/usr/local/sbin/testbed-engine"
     chmod 755 "$2/usr/local/sbin/testbed-engine"
 }
 npu_files() { # host, upper: every path of the driver that containers see

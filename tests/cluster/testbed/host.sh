@@ -25,14 +25,10 @@ mount_disks() { # real directories: work directories and engines have no use for
     mount --bind "$own/docker" "$root/var/lib/docker"
     mount --bind "$TB_DIR/shared" "$root/shared" # stands for NFS
 }
-mount_images() { # only diff/ is shared; link, lower, committed and work/ are the host's own
-    local layer at
+mount_images() { # for testbed-engine
     [ -n "$TB_GOLDEN" ] || return 0
-    for layer in $(layers); do
-        at=$root/var/lib/docker/overlay2/$layer/diff
-        mount --bind "$TB_GOLDEN/overlay2/$layer/diff" "$at"
-        mount -o remount,bind,ro "$at"
-    done
+    mkdir -p "$root/var/lib/testbed"
+    mount --bind -o ro "$TB_GOLDEN/overlay2" "$root/var/lib/testbed"
 }
 node() { # mode, name, major, minor
     mknod -m "$1" "$root/dev/$2" c "$3" "$4"

@@ -34,7 +34,7 @@ network() { # the bridge that all hosts hang on
     forward -C 2>/dev/null || forward -I
 }
 forward() { # -I, -C or -D
-    iptables "$1" FORWARD -i "$TB_PREFIX" -o "$TB_PREFIX" -j ACCEPT
+    iptables -w "$1" FORWARD -i "$TB_PREFIX" -o "$TB_PREFIX" -j ACCEPT
 }
 ssh_facts() { # what `ssh -F` needs to reach the hosts there are
     local i
