@@ -14,7 +14,7 @@ RANKS   ?=
 STEPS   ?=
 ARGS    ?=
 
-.PHONY: help setup setup-dev gd-8p lint check test golden clean
+.PHONY: help setup setup-dev gd-8p lint check test test-images test-cluster golden clean
 .DELETE_ON_ERROR:
 
 help:
@@ -95,6 +95,13 @@ test: lint
 	$(BIN)/pytest -q $(COVER) -n 4 -m 'not mindspore' tests/e2e
 	$(BIN)/pytest -q $(COVER) -m mindspore tests/e2e
 	$(BIN)/coverage report
+
+# Root only: hosts are made on this machine. FULL=1 runs the long tests, too.
+test-images: $(VENV)/.dev
+	$(BIN)/python -m tests.cluster.images
+
+test-cluster: $(VENV)/.dev
+	$(BIN)/pytest -q $(if $(FULL),,-m 'not full') tests/cluster
 
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden
