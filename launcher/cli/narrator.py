@@ -42,8 +42,8 @@ class Narrator:
             yield from self._phase(event)
         elif kind == "started":
             self._ranks, self._ended = event["ranks"], 0
-            where = f"{event['members']} processes on {event['hosts']} host(s)"
-            yield f"started {event['ranks']} rank(s): {where}"
+            what = event.get("what", "processes")
+            yield f"started {event['ranks']} rank(s): {event['members']} {what} on {event['hosts']} host(s)"
         elif kind == "member":
             yield from self._member(event)
         elif kind in ("error", "warning"):

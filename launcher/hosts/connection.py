@@ -25,9 +25,11 @@ from launcher.hosts.base import HostError
 from launcher.hosts.endpoint import Endpoint
 from launcher.hosts.known_hosts import known_keys
 
-CONNECT, BANNER, AUTHENTICATE, CHANNEL = 10.0, 15.0, 20.0, 15.0
-"""Seconds to connect, for the server's first line, to log in, to open a channel."""
+CONNECT, BANNER, HANDSHAKE, AUTHENTICATE, CHANNEL = 10.0, 15.0, 60.0, 20.0, 15.0
+"""Seconds to connect, for the server's first line, to agree on keys, to log in, to open a channel."""
 KEEPALIVE = 15
+DEAD = 60
+"""Seconds without an answer to anything sent, keepalives too, after which a connection is dead."""
 PACE = 0.1
 """Seconds between two new connections to one endpoint: sshd refuses bursts (MaxStartups 10:30:100)."""
 _TRIES = 5
@@ -38,6 +40,14 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it prints tracebacks
 
 class UnknownHostKey(SSHException):
     """The host shows a key that nobody vouches for, or one that is revoked."""
+
+
+class _Transport(paramiko.Transport):
+    """Patient with hosts that are slow to agree on keys: many at once take longer than paramiko's 15 s."""
+
+    def __init__(self, sock: Any, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self.handshake_timeout = HANDSHAKE
 
 
 class _Refuse(paramiko.MissingHostKeyPolicy):
@@ -97,6 +107,7 @@ def _options(endpoint: Endpoint) -> dict[str, Any]:
         "banner_timeout": BANNER,
         "auth_timeout": AUTHENTICATE,
         "channel_timeout": CHANNEL,
+        "transport_factory": _Transport,
         **({"key_filename": [endpoint.key]} if endpoint.key else {}),
     }
 
@@ -181,6 +192,9 @@ def _open(connection: fabric.Connection) -> None:
         connection.client.close()  # else its thread and its socket stay
         raise
     connection.transport.set_keepalive(KEEPALIVE)
+    if gateway is None:
+        connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD * 1000)
 
 
 _next_turn: dict[tuple[str, int], float] = {}

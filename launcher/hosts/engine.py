@@ -113,7 +113,7 @@ def _client(dial: Dial, timeout: float) -> docker.APIClient:
 
 
 def _mounted(adapter: _Adapter, version: str, timeout: float) -> docker.APIClient:
-    client = docker.APIClient(base_url="http://host", version=version, timeout=int(timeout))
+    client = docker.APIClient(base_url="http://host:80", version=version, timeout=int(timeout))
     client.base_url = _BASE  # its streams look for this scheme
     client.trust_env = False  # no proxy between us and a channel that is open
     client.mount("http+docker://", adapter)

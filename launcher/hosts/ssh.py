@@ -20,6 +20,7 @@ from launcher.hosts.endpoint import Endpoint
 CHANNELS = 4
 """Open at once on one connection; sshd refuses the eleventh (MaxSessions)."""
 _PIECE = 65536
+_LAST_WORDS = 5.0
 _NO_STATUS = -1
 _QUIET = "exec 2>/dev/null\n"
 
@@ -56,8 +57,11 @@ class SshDial:
 
     def verdict(self) -> Completed:
         """What the script said when it ended before its time. Raises HostError where contact is lost."""
-        self.socket.settimeout(CHANNEL)
-        return self._host.finished(self.socket, b"", time.monotonic() + CHANNEL)
+        self.socket.settimeout(_LAST_WORDS)
+        try:
+            return self._host.finished(self.socket, b"", time.monotonic() + _LAST_WORDS)
+        except TimeoutError:
+            raise HostError(f"host {self._host.label}: it fell silent") from None
 
     def close(self) -> None:
         self._host.give_back(self.socket)
@@ -138,8 +142,8 @@ class SshHost:
             raise HostError(f"host {self.label}: its {CHANNELS} channels were busy for {timeout:g} s")
         try:
             channel = self._opened()
-            channel.settimeout(min(timeout, CHANNEL))
-            channel.exec_command(command_line(script, words))
+            with _bounded(channel.get_transport()):
+                channel.exec_command(command_line(script, words))
         except (SSHException, OSError, EOFError) as error:
             self._channels.release()
             self.close()  # it is dead, whatever TCP thinks; the next use connects anew
@@ -177,6 +181,18 @@ class SshHost:
         if channel.exit_status == _NO_STATUS:
             raise HostError(f"host {self.label}: contact lost before a script had ended")
         return Completed(channel.exit_status, _text(output), _text(errors))
+
+
+@contextmanager
+def _bounded(transport: paramiko.Transport) -> Iterator[None]:
+    """End a connection on which the other side does not answer: paramiko would wait for ever."""
+    watchdog = threading.Timer(CHANNEL, transport.close)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
 
 
 def _send(channel: paramiko.Channel, stdin: bytes | BinaryIO, deadline: float) -> None:

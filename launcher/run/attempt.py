@@ -45,8 +45,9 @@ def start_gang(ground: Ground, plan: Plan) -> None:
         ground.stop_if_cancelled()
         with ground.course.phase("start", attempt):
             on_all(hosts, lambda host: ground.runtime.start(host, plan, plan.host(host.label), ground.epoch))
-        members, ranks = len(plan.members), plan.ranks
-        ground.course.events.write("started", hosts=len(plan.hosts), members=members, ranks=ranks)
+        what = "processes" if plan.runtime == "process" else "containers"
+        counts = {"hosts": len(plan.hosts), "members": len(plan.members), "ranks": plan.ranks}
+        ground.course.events.write("started", **counts, what=what)
     except LostContact:
         raise
     except LauncherError as error:
