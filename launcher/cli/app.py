@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import launcher
-from launcher.cli import check, collect, inspect, logs, plan, rank_table, run, schema
+from launcher.cli import check, collect, inside, inspect, logs, plan, rank_table, run, schema
 
 app = typer.Typer(
     name="launcher",
@@ -40,6 +40,7 @@ run.register(app)
 check.register(app)
 inspect.register(app)
 logs.register(app)
+inside.register(app)
 collect.register(app)
 plan.register(app)
 rank_table.register(app)

@@ -78,5 +78,8 @@ class Host(Protocol):
     def dial(self, script: str, *words: str, timeout: float = 60.0) -> Dial:
         """Start a script and talk to it; seconds in `timeout` bound each word of it."""
 
+    def attend(self, script: str, *words: str, terminal: bool) -> int:
+        """Run a script with this process's own input and output, on a terminal or not; its exit code."""
+
     def close(self) -> None:
         """End the connection."""

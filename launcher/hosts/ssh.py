@@ -16,6 +16,7 @@ from launcher.hosts.base import Completed, HostError
 from launcher.hosts.command import command_line
 from launcher.hosts.connection import CHANNEL, open_connection
 from launcher.hosts.endpoint import Endpoint
+from launcher.hosts.terminal import attend
 
 CHANNELS = 4
 """Open at once on one connection; sshd refuses the eleventh (MaxSessions)."""
@@ -106,12 +107,8 @@ class SshHost:
         channel.settimeout(timeout)
         return SshDial(self, channel)
 
-    def connection(self) -> fabric.Connection:
-        """The connection, for what only Fabric does (a terminal). Raises HostError."""
-        with self._connecting:
-            if self._connection is None or not self._connection.is_connected:
-                self._connection = open_connection(self._endpoint)
-            return self._connection
+    def attend(self, script: str, *words: str, terminal: bool) -> int:
+        return attend(self._opened(), command_line(script, words), terminal=terminal)
 
     def close(self) -> None:
         with self._connecting:
@@ -154,7 +151,7 @@ class SshHost:
         return channel
 
     def _opened(self) -> paramiko.Channel:
-        transport: paramiko.Transport = self.connection().transport
+        transport = self._transport()
         try:
             return transport.open_session(timeout=CHANNEL)
         except ChannelException as error:
@@ -162,6 +159,13 @@ class SshHost:
                 f"host {self.label}: sshd opens no more sessions: {error.text}",
                 hint=f"its MaxSessions must be {CHANNELS} or more: sshd -T | grep maxsessions",
             ) from error
+
+    def _transport(self) -> paramiko.Transport:
+        with self._connecting:
+            if self._connection is None or not self._connection.is_connected:
+                self._connection = open_connection(self._endpoint)
+            transport: paramiko.Transport = self._connection.transport
+            return transport
 
     def _receive(self, channel: paramiko.Channel, out: BinaryIO | None, deadline: float) -> Completed:
         output = bytearray()

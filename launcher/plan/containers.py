@@ -82,7 +82,9 @@ def container(shared: Shared, key: str, device: int | None, script: str) -> Cont
     )
 
 
-def docker_words(spec: Container, *, sudo: bool = False) -> tuple[str, ...]:
+def docker_words(
+    spec: Container, *, sudo: bool = False, how: tuple[str, ...] = ("--detach",)
+) -> tuple[str, ...]:
     """The words of `docker run` that make and start the same container by hand."""
     options = [f"--name={spec.name}", f"--hostname={spec.hostname}", f"--user={spec.user}"]
     options += [f"--group-add={group}" for group in spec.groups]
@@ -95,10 +97,8 @@ def docker_words(spec: Container, *, sudo: bool = False) -> tuple[str, ...]:
     options += [f"--env={name}={value}" for name, value in spec.environment]
     options += [f"--label={name}={value}" for name, value in spec.labels]
     options += ["--pull=never", f"--entrypoint={spec.command[0]}"]
-    return (*(("sudo",) if sudo else ()), *_RUN, *options, spec.image, *spec.command[1:])
-
-
-_RUN = ("docker", "run", "--detach")
+    before = ("sudo",) if sudo else ()
+    return (*before, "docker", "run", *how, *options, spec.image, *spec.command[1:])
 
 
 def clashing_volumes(job: Job, spec: Container) -> list[str]:

@@ -45,13 +45,16 @@ def upload(ground: Ground, host: Host, plan: Plan, plan_json: bytes, code: Snaps
     fence = part.run_dir, ground.epoch
     files = {name: text.encode("utf-8") for name, text in plan.files_of(part).items()}
     put(host, {**files, PLAN: plan_json}, part.attempt_dir, fence=fence, directories=part.directories)
-    if code is not None and part.code_dir is not None and not _is_there(host, part.code_dir):
-        checked(host, script("unpack"), part.code_dir, stdin=code.archive, timeout=_CODE_TIMEOUT)
+    upload_code(host, part, code)
     _upload_secrets(host, part, plan, fence, os.environ)
 
 
-def _is_there(host: Host, directory: str) -> bool:
-    return host.run(script("is_there"), directory).code == 0
+def upload_code(host: Host, part: HostPlan, code: Snapshot | None) -> None:
+    """The snapshot, by content: nothing where it is there already. Raises RemoteError, HostError."""
+    if code is None or part.code_dir is None:
+        return
+    if host.run(script("is_there"), part.code_dir).code:
+        checked(host, script("unpack"), part.code_dir, stdin=code.archive, timeout=_CODE_TIMEOUT)
 
 
 def _upload_secrets(

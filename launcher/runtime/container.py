@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from docker import APIClient
+from docker.types import Mount, Ulimit
 
 from launcher.errors import StartFailed
 from launcher.hosts import Host, RemoteError, Stream
+from launcher.hosts.engine import engine
 from launcher.hosts.fence import checked
 from launcher.plan.model import Container, HostPlan, Plan
 from launcher.remote import script
-
-if TYPE_CHECKING:
-    from docker import APIClient
-    from docker.types import Ulimit
 
 _LOOK = "0.2"
 _STOP_TIMEOUT = 60.0
@@ -23,8 +23,6 @@ class ContainerRuntime:
     """Makes and starts containers by Docker's API, and knows them by their labels."""
 
     def create(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
-        from launcher.hosts.engine import engine
-
         with engine(host, fence=(part.run_dir, epoch), sudo=part.sudo) as api:
             there = _names(api, plan)
             for container in _containers(plan, part):
@@ -32,8 +30,6 @@ class ContainerRuntime:
                     _create(api, container)
 
     def start(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
-        from launcher.hosts.engine import engine
-
         timeout = plan.policy.start_timeout
         try:
             with engine(host, fence=(part.run_dir, epoch), sudo=part.sudo, timeout=timeout) as api:
@@ -86,8 +82,6 @@ def _create(api: APIClient, spec: Container) -> None:
 
 
 def _host_config(api: APIClient, spec: Container) -> dict[str, Any]:
-    from docker.types import Mount
-
     config: dict[str, Any] = api.create_host_config(
         network_mode=spec.network,
         ipc_mode=spec.ipc,
@@ -104,8 +98,6 @@ def _host_config(api: APIClient, spec: Container) -> dict[str, Any]:
 
 def _ulimit(text: str) -> Ulimit:
     """`name=soft:hard`, as `docker run --ulimit` takes it."""
-    from docker.types import Ulimit
-
     name, _, limits = text.partition("=")
     soft, _, hard = limits.partition(":")
     return Ulimit(name=name, soft=int(soft), hard=int(hard or soft))

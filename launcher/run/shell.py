@@ -1,0 +1,136 @@
+"""`launcher shell`: the container of a job with one device, and a person in it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from launcher.claims import lease, locks
+from launcher.claims.lease import RENEWAL
+from launcher.errors import DevicesHeld, LauncherError, UsageError
+from launcher.hosts import Host, HostError, connect, endpoints_of
+from launcher.hosts.fence import checked
+from launcher.hosts.files import put
+from launcher.plan.build import plan
+from launcher.plan.containers import docker_words
+from launcher.plan.model import Binding, Container, HostPlan, Member, Plan
+from launcher.plan.site import INSIDE
+from launcher.remote import script
+from launcher.run import snapshot
+from launcher.run.ground import owner_on
+from launcher.run.launch import new_run_id
+from launcher.run.upload import upload_code
+from launcher.spec.job import Launch
+from launcher.spec.spec import Spec
+
+_EPOCH = 1
+_OF_A_GANG = ("RANK_TABLE_FILE", "MS_", "LAUNCHER_", "GLOG_log_dir", "ASCEND_PROCESS_LOG_PATH")
+_ENTER = """
+for set_env in /usr/local/Ascend/cann/set_env.sh /usr/local/Ascend/ascend-toolkit/set_env.sh; do
+    if [ -f "$set_env" ]; then . "$set_env"; break; fi
+done
+if command -v bash >/dev/null; then exec bash; else exec sh; fi
+"""
+
+
+def open_shell(spec: Spec, label: str | None, *, terminal: bool) -> int:
+    """An interactive shell on a host of the job, the first where `label` is None; its exit code.
+
+    Raises UsageError where ranks are no containers or there is no such host, DevicesHeld where no device is free.
+    """
+    spec = replace(spec, job=spec.job.model_copy(update={"ranks": "all", "launch": Launch.NONE}))
+    run_id = new_run_id("shell")
+    code = _code(spec)
+    offline = plan(spec, Binding(run_id=run_id))
+    where = label or offline.hosts[0].label
+    if where not in {part.label for part in offline.hosts}:
+        hosts = ", ".join(part.label for part in offline.hosts)
+        raise UsageError(f"no host {where} in the cluster file", hint=f"its hosts: {hosts}")
+    host = connect(endpoints_of(spec.cluster)[where])
+    try:
+        owners = {where: owner_on(host)}
+        digest = code.digest if code else "none"
+        bound = plan(spec, Binding(run_id=run_id, attempt="1", owners=owners, code=digest))
+        return _enter(host, bound, code, terminal=terminal)
+    finally:
+        host.close()
+
+
+def _code(spec: Spec) -> snapshot.Snapshot | None:
+    volume = spec.job.volumes.get("code")
+    return snapshot.take(Path(volume.source)) if volume and volume.source else None
+
+
+def _enter(host: Host, bound: Plan, code: snapshot.Snapshot | None, *, terminal: bool) -> int:
+    part, run_id = bound.host(host.label), bound.binding.run_id
+    owner = lease.this_owner()
+    lease.take(host, part.run_dir, _EPOCH, owner)
+    try:
+        member = _lock_one(host, part, bound, owner)
+        with _kept(host, part, run_id):
+            put(host, {}, part.attempt_dir, fence=(part.run_dir, _EPOCH), directories=part.directories)
+            upload_code(host, part, code)
+            container = shell_container(member)
+            how = ("--rm", "--interactive", *(["--tty"] if terminal else []))
+            words = docker_words(container, sudo=part.sudo, how=how)
+            return host.attend(script("shell"), container.name, *words, terminal=terminal)
+    finally:
+        checked(host, script("remove_containers"), part.run_dir, str(_EPOCH), run_id)
+        locks.release(host, part, _EPOCH, run_id)
+        checked(host, script("finish"), part.run_dir, str(_EPOCH), "0")
+
+
+def shell_container(member: Member) -> Container:
+    """A rank's container for one who is alone in it. Raises UsageError where ranks are processes."""
+    spec = member.container
+    if spec is None:
+        raise UsageError("ranks of this cluster are processes: there is no container to be in")
+    gang = tuple(pair for pair in member.environment if not pair[0].startswith(_OF_A_GANG))
+    alone = {**dict(gang), "RANK_ID": "0", "RANK_SIZE": "1"}
+    return replace(
+        spec,
+        name=f"{spec.name}-shell",
+        mounts=tuple(mount for mount in spec.mounts if not mount.target.startswith(f"{INSIDE}/")),
+        environment=(*spec.environment, *alone.items()),
+        command=("/bin/sh", "-c", _ENTER),
+    )
+
+
+def _lock_one(host: Host, part: HostPlan, bound: Plan, owner: str) -> Member:
+    """The first rank there whose device nobody has."""
+    ranks = [member for member in bound.members_of(part) if member.rank is not None]
+    held: list[DevicesHeld] = []
+    for member, lock in zip(ranks, part.locks or ("",) * len(ranks), strict=True):
+        try:
+            mine = replace(part, locks=(lock,) if lock else ())
+            locks.acquire(host, mine, _EPOCH, bound.binding.run_id, owner)
+            return member
+        except DevicesHeld as error:
+            held.append(error)
+    raise held[-1]
+
+
+@contextmanager
+def _kept(host: Host, part: HostPlan, run_id: str) -> Iterator[None]:
+    """Renew the lock while it is used; a host that does not answer for a while is asked again."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(RENEWAL):
+            try:
+                locks.renew(host, part, _EPOCH, run_id)
+            except HostError:
+                continue
+            except LauncherError:
+                return
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
