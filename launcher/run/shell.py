@@ -39,7 +39,8 @@ if command -v bash >/dev/null; then exec bash; else exec sh; fi
 def open_shell(spec: Spec, label: str | None, *, terminal: bool) -> int:
     """An interactive shell on a host of the job, the first where `label` is None; its exit code.
 
-    Raises UsageError where ranks are no containers or there is no such host, DevicesHeld where no device is free.
+    Raises UsageError where ranks are no containers, and for hosts that are none, DevicesHeld where no device
+    is free.
     """
     spec = replace(spec, job=spec.job.model_copy(update={"ranks": "all", "launch": Launch.NONE}))
     run_id = new_run_id("shell")

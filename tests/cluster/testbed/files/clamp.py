@@ -1,4 +1,4 @@
-"""Cuts what a container asks for down to what this process has: words of `runc create` are the arguments."""
+"""Cuts what a container asks for down to what this process has: words of runc are the arguments."""
 
 import json
 import resource
@@ -26,8 +26,15 @@ def clamp(process: dict) -> None:
         process["oomScoreAdj"] = max(process["oomScoreAdj"], own)
 
 
+def main(words: list[str]) -> None:
+    """Change the file that `runc create --bundle` or `runc exec --process` reads."""
+    created = "--bundle" in words
+    at = Path(words[words.index("--bundle" if created else "--process") + 1])
+    file = at / "config.json" if created else at
+    config = json.loads(file.read_text())
+    clamp(config["process"] if created else config)
+    file.write_text(json.dumps(config))
+
+
 if __name__ == "__main__":
-    config = Path(sys.argv[sys.argv.index("--bundle") + 1], "config.json")
-    container = json.loads(config.read_text())
-    clamp(container["process"])
-    config.write_text(json.dumps(container))
+    main(sys.argv)
