@@ -48,6 +48,13 @@ def engine(root: Path) -> Iterator[Docker]:
         finally:
             process.terminate()
             process.wait()
+            for group in _groups(run):
+                group.rmdir()
+
+
+def _groups(run: Path) -> list[Path]:
+    """Control groups that the engine's containers were in."""
+    return list(Path("/sys/fs/cgroup").glob(f"*/{run.name}"))
 
 
 def _command(root: Path, run: Path) -> list[str]:
@@ -58,7 +65,7 @@ def _command(root: Path, run: Path) -> list[str]:
         "exec-root": run / "exec",
         "pidfile": run / "pid",
         "host": f"unix://{run}/docker.sock",
-        "cgroup-parent": "/launcher-test-images",
+        "cgroup-parent": f"/{run.name}",
         "storage-driver": "overlay2",
         "bridge": "none",
         "iptables": "false",
