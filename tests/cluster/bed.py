@@ -22,7 +22,7 @@ true
 
 
 class Testbed:
-    """Hosts h1..hN in one state directory; `TERM` and the end of the process leave none."""
+    """Hosts h1..hN, in one state directory."""
 
     __test__ = False
     port = 22

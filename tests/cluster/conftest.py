@@ -16,7 +16,8 @@ from tests.cluster.images.golden import SMALL, golden
 from tests.cluster.slots import free_bed
 from tests.place import Place
 
-HOSTS = 2
+HOSTS = ("h1", "h2")
+"""There from the start; a test that needs more says `bed.up(8)`."""
 NEEDED = (
     "dockerd",
     "docker",
@@ -55,7 +56,7 @@ def images() -> Iterator[Path]:
 def hosts(images: Path) -> Iterator[Testbed]:
     """The testbed of the session."""
     with free_bed(images) as bed:
-        bed.up(HOSTS)
+        bed.up(len(HOSTS))
         yield bed
 
 
@@ -70,7 +71,7 @@ class ClusterPlace(Place):
     """Ranks are containers on the hosts of the testbed."""
 
     def __init__(self, path: Path, bed: Testbed, **cluster: Any) -> None:
-        super().__init__(path, bed.cluster(**cluster))
+        super().__init__(path, bed.cluster(*HOSTS, **cluster))
         self.bed = bed
 
     def job(self, command: str, *, name: str = "job", ranks: int = 4, **more: Any) -> Path:
@@ -78,8 +79,8 @@ class ClusterPlace(Place):
         return super().job(command, name=name, ranks=ranks, **{"image": SMALL, **more})
 
     def use(self, *hosts: str, **cluster: Any) -> None:
-        """Another cluster file: these hosts, or other settings."""
-        self.cluster = self.write("cluster.yaml", self.bed.cluster(*hosts, **cluster))
+        """Another cluster file: other hosts, or other settings."""
+        self.cluster = self.write("cluster.yaml", self.bed.cluster(*(hosts or HOSTS), **cluster))
 
     def leftovers(self) -> dict[str, list[str]]:
         """What runs left on the hosts that have anything."""
@@ -93,7 +94,7 @@ class ClusterPlace(Place):
 
 @pytest.fixture
 def place(tmp_path: Path, bed: Testbed) -> Iterator[ClusterPlace]:
-    """A place whose cluster file has all hosts; its supervisors end before the hosts are mended."""
+    """A place whose cluster file has h1 and h2; its supervisors end before the hosts are mended."""
     here = ClusterPlace(tmp_path, bed)
     yield here
     here.end_supervisors()
