@@ -1,0 +1,192 @@
+"""Supervisor and command line killed at any moment, hosts unplugged, launchers at odds: the run is never lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import ExitCode
+from launcher.run.launch import create_run
+from launcher.spec.load import load
+
+REPOSITORY = Path(__file__).parents[2]
+DIE_AT = REPOSITORY / "tests" / "e2e" / "die_at.py"
+SMOKE = ("lock", "create", "start", "watch")
+PHASES = (
+    "connect",
+    "check",
+    "lock",
+    "bind",
+    "upload",
+    "create",
+    "start",
+    "watch",
+    "stop",
+    "collect",
+    "unlock",
+)
+MOMENTS = [pytest.param(phase, marks=() if phase in SMOKE else pytest.mark.full) for phase in PHASES]
+
+
+def die(place, job: Path, moment: str, which: str) -> str:
+    """Start a run whose supervisor dies at a moment, and wait for its death; returns the run id."""
+    os.environ["LAUNCHER_RUNS"] = place.environ["LAUNCHER_RUNS"]
+    try:
+        directory = create_run(load(place.cluster, job, environ=place.environ), ())
+    finally:
+        del os.environ["LAUNCHER_RUNS"]
+    words = [sys.executable, DIE_AT, directory.path, moment, which]
+    environ = {**place.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(list(map(str, words)), env=environ, capture_output=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return directory.run_id
+
+
+def elsewhere(place, tmp_path_factory) -> Path:
+    """From now on the launcher is called in another directory, which knows of no run."""
+    path = tmp_path_factory.mktemp("elsewhere")
+    place.environ["LAUNCHER_RUNS"] = str(path / "runs")
+    return path
+
+
+@pytest.mark.parametrize("phase", MOMENTS)
+def test_attach_takes_a_run_to_its_end_whenever_its_supervisor_died(place, phase):
+    run = die(place, place.job("sleep 1; echo $RANK_ID", ranks=8), "phase", phase)
+    done = place.launcher("attach", run)
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert (place.directory(run) / "LOG5" / "log.txt").read_text() == "5\n"
+    place.assert_nothing_left()
+
+
+@pytest.mark.parametrize("phase", MOMENTS)
+def test_the_cluster_file_alone_is_enough_to_cancel(place, tmp_path_factory, phase):
+    run = die(place, place.job("exec sleep 600", ranks=8, timeouts={"run": "1s"}), "phase", phase)
+    path = elsewhere(place, tmp_path_factory)
+    done = place.launcher("cancel", run, "-c", place.cluster, cwd=path)
+    over = "no host knows" in done.stderr or "was never started there" in done.stderr
+    assert done.returncode == ExitCode.OK or over, done.stderr
+    if not over:
+        place.assert_nothing_left()
+    else:
+        assert place.bed.exec("h1", "docker ps --all --quiet") == ""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("call", range(1, 40, 2))
+def test_a_run_can_be_cancelled_whatever_was_about_to_happen(place, call):
+    job = place.job("exec sleep 600", ranks=8, timeouts={"run": "1s"})
+    run = die(place, job, "call", str(call))
+    done = place.launcher("cancel", run)
+    ended = (place.directory(run) / "result.json").exists()
+    assert done.returncode == ExitCode.OK or (ended and "has ended already" in done.stderr), done.stderr
+    place.assert_nothing_left()
+
+
+def test_collect_from_another_directory(place, tmp_path_factory):
+    run = die(place, place.job("echo $RANK_ID; exec sleep 600", ranks=8), "phase", "watch")
+    path = elsewhere(place, tmp_path_factory)
+    place.wait_for(
+        lambda: "7\n" in place.bed.exec("h2", f"cat /var/tmp/launcher-0/runs/{run}/attempt-1/LOG7/log.txt")
+    )
+    done = place.launcher("collect", run, "-c", place.cluster, cwd=path)
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert (path / "runs" / run / "LOG7" / "log.txt").read_text() == "7\n"
+    assert place.launcher("cancel", run, "-c", place.cluster, cwd=path).returncode == ExitCode.OK
+    place.assert_nothing_left()
+
+
+def test_the_job_goes_on_without_the_command_line(place):
+    process = place.popen("run", place.job("sleep 3; echo done", ranks=8), "-c", place.cluster)
+    run = place.wait_for(lambda: (place.path / "runs").exists() and place.only_run())
+    place.until_running(run, 8)
+    process.kill()
+    process.communicate()
+    assert place.launcher("wait", run).returncode == ExitCode.OK
+    assert (place.directory(run) / "LOG6" / "log.txt").read_text() == "done\n"
+    place.assert_nothing_left()
+
+
+def test_a_host_that_is_unplugged_for_ten_seconds_loses_nothing(place, bed):
+    job = place.job("i=0; while [ $i -lt 200 ]; do i=$((i+1)); echo $i; sleep 0.1; done", ranks=8)
+    run = place.detached(job)
+    place.until_running(run, 8)
+    bed.cut("h2")
+    time.sleep(10)
+    bed.heal("h2")
+    assert place.launcher("wait", run).returncode == ExitCode.OK
+    numbers = (place.directory(run) / "LOG7" / "log.txt").read_text().split()
+    assert numbers == [str(number) for number in range(1, 201)]
+    place.assert_nothing_left()
+
+
+def test_logs_followed_over_a_lost_contact_lose_and_repeat_nothing(place, bed):
+    job = place.job("i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo line $i; sleep 0.1; done", ranks=8)
+    run = place.detached(job)
+    place.until_running(run, 8)
+    following = place.popen("logs", "-f", run)
+    time.sleep(3)
+    bed.cut("h2")
+    time.sleep(8)
+    bed.heal("h2")
+    output, errors = following.communicate(timeout=90)
+    for rank in range(8):
+        lines = [line for line in output.splitlines() if line.startswith(f"[{rank}]")]
+        assert lines == [f"[{rank}] line {number}" for number in range(1, 301)], errors
+    assert place.launcher("wait", run).returncode == ExitCode.OK
+
+
+def test_a_supervisor_behind_a_partition_does_nothing_more(place, bed, tmp_path_factory):
+    """Another took its run over meanwhile; even what it said before the partition must not arrive."""
+    run = place.detached(place.job("exec sleep 600", ranks=8, timeouts={"cancel_grace": "1s"}))
+    place.until_running(run, 8)
+    stop = place.supervisor_pid(run)
+    os.kill(stop, signal.SIGSTOP)  # for the others it is as if nobody heard of it
+    path = elsewhere(place, tmp_path_factory)
+    taken = place.popen("attach", run, "-c", place.cluster, "--take-over")
+    place.wait_for(lambda: (path / "runs" / run / "events.jsonl").exists())
+    place.wait_for(lambda: '"phase": "watch"' in (path / "runs" / run / "events.jsonl").read_text())
+    os.kill(stop, signal.SIGCONT)
+    place.environ["LAUNCHER_RUNS"] = str(place.path / "runs")
+    place.launcher("cancel", run)  # the old one is asked to end the run, and may not
+    fenced = place.wait_for(lambda: [e for e in place.events(run) if e["event"] == "end"])
+    assert fenced[0]["exit_code"] == ExitCode.LOST_CONTACT
+    assert len(bed.exec("h2", "docker ps --quiet").split()) == 4
+    place.environ["LAUNCHER_RUNS"] = str(path / "runs")
+    assert place.launcher("cancel", run).returncode == ExitCode.OK
+    assert taken.wait(60) == ExitCode.CANCELLED
+    taken.communicate()
+    place.assert_nothing_left()
+
+
+def test_two_supervisors_are_told_apart_by_age(place, tmp_path_factory):
+    run = place.detached(place.job("exec sleep 600", ranks=8))
+    place.until_running(run, 8)
+    path = elsewhere(place, tmp_path_factory)
+    refused = place.launcher("attach", run, "-c", place.cluster, cwd=path)
+    assert refused.returncode == ExitCode.USAGE
+    assert "--take-over" in refused.stderr
+    place.environ["LAUNCHER_RUNS"] = str(place.path / "runs")
+    assert place.launcher("cancel", run).returncode == ExitCode.OK
+    place.assert_nothing_left()
+
+
+@pytest.mark.full
+def test_a_host_that_loses_power_is_a_lost_contact_and_its_ranks_are_gone_after_it_is_back(place, bed):
+    run = place.detached(place.job("exec sleep 600", ranks=8))
+    place.until_running(run, 8)
+    bed.kill("h2")
+    time.sleep(35)  # longer than the silence after which contact counts as lost
+    status = place.launcher("status", run).stdout
+    assert "unknown" in status
+    bed.start("h2")
+    place.patience = 120
+    assert place.launcher("wait", run).returncode == ExitCode.JOB_FAILED
+    failure = place.result(run)["attempts"][0]["failure"]
+    assert failure["host"] == "h2" and failure["state"] == "gone"
+    place.assert_nothing_left()
