@@ -39,7 +39,7 @@ WELL = {
     "facts": "uid 7\ngid 8\nboot b\n",
     "show_lease": "0 9999 \n",
     **dict.fromkeys(("take_lease", "exit_code", "lock", "put", "is_there", "start", "stop"), ""),
-    **dict.fromkeys(("pack", "unlock", "finish", "renew", "unpack", "make_private"), ""),
+    **dict.fromkeys(("manifest", "unlock", "finish", "renew", "unpack", "make_private"), ""),
     "elapsed": "0\n",
 }
 """Answers of a host on which everything works."""

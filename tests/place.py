@@ -18,6 +18,8 @@ import yaml
 class Place:
     """Runs the `launcher` command in a directory of its own, on the cluster of the cluster file there."""
 
+    before: tuple[str, ...] = ()
+    """Words before each command: where it runs."""
     patience = 60.0
     """Seconds that a command, or what is waited for, may take."""
 
@@ -40,7 +42,7 @@ class Place:
     def launcher(self, *words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "launcher", *map(str, words)],
+            [*self.before, sys.executable, "-m", "launcher", *map(str, words)],
             cwd=cwd or self.path,
             env=self.environ,
             capture_output=True,
@@ -51,7 +53,7 @@ class Place:
     def popen(self, *words: str | Path) -> subprocess.Popen[str]:
         """Start a command."""
         return subprocess.Popen(
-            [sys.executable, "-m", "launcher", *map(str, words)],
+            [*self.before, sys.executable, "-m", "launcher", *map(str, words)],
             cwd=self.path,
             env=self.environ,
             stdout=subprocess.PIPE,

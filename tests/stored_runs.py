@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from launcher.hosts import Endpoint
 from launcher.plan import store
 from launcher.plan.build import plan
 from launcher.plan.model import Binding, Plan
@@ -16,6 +17,9 @@ from launcher.run.events import EventLog
 from launcher.run.launch import create_run
 from launcher.run.rundir import RunDir
 from launcher.spec.load import load
+
+NOBODY = Endpoint(label="localhost", address="127.0.0.1", port=1)
+"""A host that refuses every connection."""
 
 
 class StoredRuns:
@@ -56,6 +60,10 @@ class StoredRuns:
         self.tell(directory, "supervisor", owner="ann@desk 77 2 boot", epoch=1)
         self.tell(directory, "phase", phase="watch", attempt=attempt)
         return bound
+
+    def lose_host(self, directory: RunDir) -> None:
+        """Nobody answers any more where the host of a run is."""
+        directory.keep_endpoints({"localhost": NOBODY})
 
     def tell(self, directory: RunDir, kind: str, **fields: Any) -> None:
         """Write an event."""

@@ -162,6 +162,10 @@ class Testbed:
         """The known key again."""
         self.control("unrekey", _number(host))
 
+    def network_of(self, host: str) -> tuple[str, ...]:
+        """Words before a command of this machine that is to use a host's network."""
+        return ("nsenter", f"--net=/run/netns/{self.environ['TB_PREFIX']}-{host}")
+
     def mend(self) -> None:
         """Every host as a test expects it: on, reachable, without faults and without anything of any run."""
         self.control("mend")

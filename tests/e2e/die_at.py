@@ -1,8 +1,8 @@
 """A supervisor that is killed with -9 at a chosen moment: `die_at.py RUNDIR phase|event|call WHICH`.
 
 `phase NAME` dies right after that phase was written to begin, `event N` right after the N-th event, `call N`
-right before the N-th time that a host is asked for something. Prints nothing; exits as the supervisor does if that
-moment never comes.
+right before the N-th time that a host is asked for something. Prints nothing; exits as the supervisor does if
+that moment never comes.
 """
 
 from __future__ import annotations

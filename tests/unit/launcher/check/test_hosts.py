@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from launcher.check import Level, check_hosts, examine, examine_by_address, examine_here
-from launcher.check import hosts as check_hosts_module
+from launcher.check import Level, check_hosts, examine, examine_at, examine_here
 from launcher.check.facts import parse_facts
 from launcher.check.hosts import gather
 from launcher.check.needs import HostNeeds, Source
 from launcher.errors import CheckFailed
-from launcher.hosts import HostError, LocalHost
+from launcher.hosts import Endpoint, HostError, LocalHost
 from launcher.plan.build import plan
 from launcher.plan.layout import LOCKS
 from launcher.remote import script
@@ -233,17 +232,14 @@ def test_a_host_without_a_shell_that_works_says_so(needs):
     assert (finding.rule, finding.words) == ("host", "sh: cannot fork")
 
 
-def test_a_host_that_cannot_be_connected_is_a_finding(needs, monkeypatch):
-    def connect(label, address):
-        if address == "far":
-            raise HostError(f"host {label}: no route")
-        return LocalHost(label)
-
-    monkeypatch.setattr(check_hosts_module, "connect", connect)
-    findings = examine_by_address({"a": needs, "b": needs}, {"a": "far", "b": "localhost"})
-    assert [(finding.host, finding.rule, finding.words) for finding in findings] == [
-        ("a", "contact", "no route")
-    ]
+def test_a_host_that_cannot_be_reached_is_a_finding(needs):
+    far = Endpoint(label="far", address="127.0.0.1", port=1, user="ann")
+    (finding,) = examine_at(
+        {"far": needs, "here": needs}, {"far": far, "here": Endpoint(label="here", address="localhost")}
+    )
+    assert (finding.host, finding.rule, finding.level) == ("far", "contact", Level.ERROR)
+    assert finding.words.startswith("ann@127.0.0.1:1: ")
+    assert finding.remedy == "try by hand: ssh ann@127.0.0.1 true"
 
 
 def cgroup_room(tmp_path, limit: str, usage: str, stat: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
 
-from launcher.check.facts import Facts, Python
+from launcher.check.facts import Engine, Facts, Python
 from launcher.check.model import Finding, Level, in_words
 from launcher.check.needs import HostNeeds, Source
 from launcher.check.rules import RULES, judge, size
@@ -25,7 +26,12 @@ NEEDS = HostNeeds(
     secrets=True,
     sources=(Source("dataset", "/data/wiki", writable=False, may_be_made=False),),
     packages=("numpy<2",),
+    image="repo/image:1",
+    oci_runtime="ascend",
+    paths=("/dev/davinci_manager", "/usr/local/Ascend/driver"),
+    device_nodes=("/dev/davinci0", "/dev/davinci1"),
 )
+ENGINE = Engine(architecture="arm64", image_architecture="arm64", runtimes=("runc", "ascend"))
 FACTS = Facts(
     work_dir="/data/work",
     work_dir_refusal="",
@@ -36,8 +42,10 @@ FACTS = Facts(
     setsid="/usr/bin/setsid",
     shm_refusal="",
     sources=("read-only",),
+    lacking=(),
     python=Python("/opt/bin/python", {"python_version": "3.11"}, {"numpy": "1.26.4"}),
     no_python="",
+    engine=ENGINE,
 )
 
 
@@ -66,6 +74,31 @@ FAULTS = {
         {"holders": (Holder("npu-1", "gd-1", 0.0, "ann@desk 1 2 3"),)},
         "by run gd-1 of ann@desk",
         "gd-1",
+    ),
+    "docker": (
+        {"engine": Engine(refusal="docker: not found")},
+        "docker: not found",
+        "systemctl status docker",
+    ),
+    "image": (
+        {"engine": replace(ENGINE, image_architecture=None)},
+        "image repo/image:1 is not there",
+        "docker save repo/image:1 |",
+    ),
+    "runtime": (
+        {"engine": replace(ENGINE, runtimes=("runc", "io.containerd.runc.v2"))},
+        "no runtime ascend, only runc, io.containerd.runc.v2",
+        "driver.docker_runtime",
+    ),
+    "driver": (
+        {"lacking": ("/dev/davinci_manager",)},
+        "/dev/davinci_manager is not there",
+        "`driver` and `devices`",
+    ),
+    "containers": (
+        {"engine": replace(ENGINE, taken=(("/dev/davinci1", "somebodys"),))},
+        "/dev/davinci1 is in use by container somebodys",
+        "docker stop somebodys",
     ),
 }
 
@@ -102,6 +135,40 @@ def test_a_work_directory_on_nfs_is_refused(file_system):
 def test_containers_need_neither_setsid_nor_packages():
     needs = replace(NEEDS, processes=False, packages=())
     assert judge("node1", needs, replace(FACTS, setsid="", python=None)) == []
+
+
+def test_an_image_for_other_hosts_is_refused():
+    engine = replace(ENGINE, image_architecture="amd64")
+    (finding,) = judge("node1", NEEDS, replace(FACTS, engine=engine))
+    assert (finding.rule, finding.level) == ("image", Level.ERROR)
+    assert finding.words == "image repo/image:1 is for amd64, the host is arm64"
+
+
+def test_docker_that_refuses_is_said_once_with_its_own_remedy():
+    refused = Engine(refusal="permission denied", hint="ask for the group docker")
+    (finding,) = judge("node1", NEEDS, replace(FACTS, engine=refused))
+    assert (finding.rule, finding.words, finding.remedy) == (
+        "docker",
+        "permission denied",
+        "ask for the group docker",
+    )
+
+
+def test_where_ranks_are_processes_docker_is_nobodys_business():
+    assert judge("node1", NEEDS, replace(FACTS, engine=None)) == []
+
+
+def test_every_taken_device_and_every_lacking_path_is_named():
+    taken = replace(ENGINE, taken=(("/dev/davinci0", "a"), ("/dev/davinci1", "b")))
+    findings = judge("node1", NEEDS, replace(FACTS, engine=taken, lacking=("/x", "/y z")))
+    assert [finding.rule for finding in findings] == ["driver", "driver", "containers", "containers"]
+
+
+def test_remedies_of_docker_are_one_shell_word_each(hostile):
+    absent = replace(ENGINE, image_architecture=None, taken=(("/dev/davinci0", hostile),))
+    image, container = judge("node1", replace(NEEDS, image=hostile), replace(FACTS, engine=absent))
+    assert shlex.split(image.remedy.partition(": ")[2])[:4] == ["docker", "save", hostile, "|"]
+    assert shlex.split(container.remedy.partition(": ")[2]) == ["docker", "stop", hostile]
 
 
 def test_a_job_without_secrets_needs_no_shared_memory():

@@ -109,7 +109,9 @@ def test_polling_does_not_wait_unless_told_to(attempt: Path, monkeypatch: pytest
     waits: list[float | None] = []
 
     with closing(LogTail([Source(LocalHost(), str(attempt), ("0",))])) as tail:
-        monkeypatch.setattr(tail._listening._selector, "select", lambda seconds=None: waits.append(seconds) or [])
+        monkeypatch.setattr(
+            tail._listening._selector, "select", lambda seconds=None: waits.append(seconds) or []
+        )
         assert tail.poll() == []
     assert waits == [0.0]
 

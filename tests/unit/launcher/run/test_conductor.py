@@ -10,12 +10,18 @@ from launcher.hosts.fence import Fenced
 from launcher.run import conductor, heartbeat
 from launcher.run.conductor import conduct
 from launcher.run.ground import Cancelled
-from tests.fakes import FENCED, says
+from tests.fakes import FENCED, Answer, says
 
 REFUSED = Completed(1, "", "no space left\n")
 PHASES = ["check", "lock", "bind", "upload", "create", "start", "watch", "stop", "collect", "unlock"]
-CHANGES = ("take_lease", "lock", "make_run", "start", "stop", "unlock", "finish", "unpack")
-SCRIPT_OF = {"lease": "take_lease", "lock": "lock", "upload": "make_run", "start": "start", "stop": "stop"}
+CHANGES = ("take_lease", "lock", "put", "start", "stop", "unlock", "finish", "unpack")
+SCRIPT_OF = {"lease": "take_lease", "lock": "lock", "upload": "put", "start": "start", "stop": "stop"}
+
+
+def in_phase(phase: str, *answers: Answer) -> dict[str, Answer]:
+    """What a phase's script does; the first files of all are the inputs, which go up with the lease."""
+    name = SCRIPT_OF.get(phase, phase)
+    return {name: ["", *answers] if phase == "upload" else answers}
 
 
 def test_all_phases_in_order(fake_run) -> None:
@@ -30,7 +36,7 @@ def test_all_phases_in_order(fake_run) -> None:
 @pytest.mark.parametrize("phase", SCRIPT_OF)
 def test_a_host_that_does_not_answer_leaves_everything_as_it_is(fake_run, phase) -> None:
     run = fake_run()
-    run.answer("beta", **{SCRIPT_OF[phase]: HostError("host beta: no answer")})
+    run.answer("beta", **in_phase(phase, HostError("host beta: no answer")))
     with pytest.raises(LostContact, match="host beta: no answer"):
         conduct(run.ground())
     assert run.count("unlock") == run.count("finish") == 0
@@ -48,8 +54,8 @@ def test_a_start_that_is_not_answered_is_not_rolled_back(fake_run) -> None:
 def test_who_has_lost_the_lease_changes_nothing_more(fake_run, phase) -> None:
     run = fake_run()
     name = SCRIPT_OF.get(phase, phase)
-    run.answer("alpha", **{name: FENCED})
-    run.answer("beta", **{name: [REFUSED, HostError("host beta: asked again")]})
+    run.answer("alpha", **in_phase(phase, FENCED))
+    run.answer("beta", **in_phase(phase, REFUSED, HostError("host beta: asked again")))
     with pytest.raises(Fenced):
         conduct(run.ground())
     last = max(index for index, (_, called) in enumerate(run.calls) if called == name)
@@ -75,10 +81,10 @@ def test_one_refusal_ends_what_the_other_host_started(fake_run) -> None:
     assert run.hosts["beta"].words["stop"][-1] == "KILL"
 
 
-@pytest.mark.parametrize("name", ["take_lease", "lock", "make_run"])
-def test_what_a_host_refuses_before_the_start_is_a_failed_start(fake_run, name) -> None:
+@pytest.mark.parametrize("phase", ["lease", "put", "lock", "upload"])
+def test_what_a_host_refuses_before_the_start_is_a_failed_start(fake_run, phase) -> None:
     run = fake_run()
-    run.answer("beta", **{name: REFUSED})
+    run.answer("beta", **in_phase(phase, REFUSED))
     with pytest.raises(StartFailed, match="no space left"):
         conduct(run.ground())
     assert run.hosts["alpha"].words["finish"][-1] == "4"
@@ -113,18 +119,18 @@ def test_devices_that_are_held_are_let_go_on_the_other_host(fake_run) -> None:
     assert run.hosts["alpha"].words["finish"][-1] == "6"
 
 
-@pytest.mark.parametrize("name", ["take_lease", "lock", "make_run", "start"])
-def test_cancelled_at_any_moment_before_the_watch(fake_run, name) -> None:
+@pytest.mark.parametrize("phase", ["lease", "lock", "upload", "start"])
+def test_cancelled_at_any_moment_before_the_watch(fake_run, phase) -> None:
     run = fake_run()
 
     def cancel() -> str:
         run.directory.cancel_request.touch()
         return ""
 
-    run.answer("alpha", **{name: cancel})
+    run.answer("alpha", **in_phase(phase, cancel))
     for number, host in enumerate(run.hosts.values()):
         host.streams = [says(f"running {number} 5\nend {number} 143 1.0 stopped \n")]
-    if name == "start":
+    if phase == "start":
         assert conduct(run.ground()).code is ExitCode.CANCELLED
     else:
         with pytest.raises(Cancelled):
@@ -150,7 +156,7 @@ def failing(run, attempts: int) -> None:
 def test_cancelled_while_it_waits_for_the_next_attempt(fake_run) -> None:
     run = fake_run(restart={"max": 3, "delay": 600})
     failing(run, 1)
-    run.answer("beta", pack=lambda: run.directory.cancel_request.touch() or "")
+    run.answer("beta", manifest=lambda: run.directory.cancel_request.touch() or "")
     with pytest.raises(Cancelled):
         conduct(run.ground())
     assert len(run.course.attempts) == 1
@@ -178,10 +184,10 @@ def test_attempts_until_none_is_left(fake_run) -> None:
 
 def test_a_collect_that_fails_is_told_and_ends_nothing(fake_run) -> None:
     run = fake_run()
-    run.answer("beta", pack=HostError("host beta: no answer"))
+    run.answer("beta", manifest=REFUSED)
     assert conduct(run.ground()).code is ExitCode.OK
     assert not run.course.collected
-    assert "host beta: no answer" in next(e["message"] for e in run.events() if e["event"] == "error")
+    assert "host beta: no space left" in next(e["message"] for e in run.events() if e["event"] == "error")
 
 
 def test_what_cannot_be_unlocked_is_told(fake_run) -> None:
@@ -248,13 +254,15 @@ def test_a_run_that_had_ended_well_is_told_as_it_was(fake_run) -> None:
     assert len(run.course.attempts) == 1
 
 
-def test_code_is_kept_with_the_inputs(fake_run, tmp_path) -> None:
+def test_code_is_kept_with_the_inputs_and_goes_where_it_is_not_yet(fake_run, tmp_path) -> None:
     (tmp_path / "code").mkdir()
     (tmp_path / "code/main.py").write_text("print()")
     run = fake_run(volumes={"code": {"source": str(tmp_path / "code"), "target": "/code"}})
+    run.answer("alpha", is_there=Completed(1, "", ""))
     conduct(run.ground())
     assert (run.directory.inputs / "code.json").exists()
-    assert run.count("unpack") == 2
+    assert run.count("is_there") == 2
+    assert run.hosts["alpha"].called("unpack") == 1 and run.hosts["beta"].called("unpack") == 0
 
 
 def test_warnings_of_the_check_are_told(fake_run, monkeypatch) -> None:

@@ -79,11 +79,6 @@ def test_nested_targets_and_a_free_output_are_right(files) -> None:
             "a\n    devices: [1]\n    super_device_ids: {0: '1'}",
             "cluster.yaml:8:27: device 0 is not among the `devices` of the host",
         ),
-        (
-            "device:",
-            "runtime: process\ndevice:",
-            "cluster.yaml:3:10: runtime process is not supported yet on remote hosts: node01, node02",
-        ),
     ],
 )
 def test_rules_of_the_cluster(files, old: str, new: str, message: str | None) -> None:

@@ -96,16 +96,14 @@ def test_events_of_an_older_attempt_say_nothing_of_the_newest(runs):
         assert states(look_at(directory)) == [("0", State.PLANNED, None), ("1", State.PLANNED, None)]
 
 
-def test_a_host_that_cannot_be_reached(runs, monkeypatch):
-    def connect(label, address):
-        raise HostError(f"host {label}: no route")
-
+def test_a_host_that_cannot_be_reached(runs):
     directory = runs.make()
     runs.begin(directory)
-    monkeypatch.setattr(detail, "connect", connect)
+    runs.lose_host(directory)
     seen = look_at(directory)
     assert {state for _, state, _ in states(seen)} == {State.UNKNOWN}
-    assert seen.errors == ("host localhost: no route",)
+    (error,) = seen.errors
+    assert error.startswith("host localhost: ") and "127.0.0.1:1: " in error
 
 
 def test_a_host_that_falls_silent(runs, monkeypatch):
@@ -118,7 +116,7 @@ def test_a_host_that_falls_silent(runs, monkeypatch):
 
     directory = runs.make()
     runs.begin(directory)
-    monkeypatch.setattr(detail, "connect", lambda label, address: Silent(label))
+    monkeypatch.setattr(detail, "connect", lambda endpoint: Silent(endpoint.label))
     monkeypatch.setattr(detail, "_PATIENCE", 0.3)
     seen = look_at(directory)
     assert {state for _, state, _ in states(seen)} == {State.UNKNOWN}

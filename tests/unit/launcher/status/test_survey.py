@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import UsageError
-from launcher.hosts import HostError
+from launcher.hosts import Endpoint, HostError, LocalHost
 from launcher.run.rundir import all_runs
 from launcher.status import traces
 from launcher.status.state import Standing
 from launcher.status.survey import read_stored, survey
 from launcher.status.traces import Place, ask
 from tests.stored_runs import StoredRuns
+
+HERE = Endpoint(label="localhost", address="localhost")
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def test_runs_that_only_hosts_know(runs, monkeypatch, tmp_path):
     bound = runs.begin(directory)
     runs.start_rank(bound, "1")
     monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "none"))
-    places = [Place("localhost", str(runs.work_dir))] * 2
+    places = [Place(HERE, str(runs.work_dir))] * 2
     (overview,), errors = survey(all_runs(), places)
     assert errors == [] and overview.run == directory.run_id
     assert overview.state.words == "1 rank still runs"
@@ -96,38 +98,36 @@ def test_runs_that_only_hosts_know(runs, monkeypatch, tmp_path):
 def test_runs_that_both_know_are_listed_once(runs):
     directory = runs.make()
     runs.begin(directory)
-    overviews, _ = survey(all_runs(), [Place("localhost", str(runs.work_dir))])
+    overviews, _ = survey(all_runs(), [Place(HERE, str(runs.work_dir))])
     assert [overview.run for overview in overviews] == [directory.run_id]
     assert overviews[0].path is not None
 
 
-def test_a_silent_host_leaves_its_runs_unknown_and_the_others_known(runs, monkeypatch):
-    def connect(label, address):
-        raise HostError(f"host {label}: no route")
-
+def test_a_silent_host_leaves_its_runs_unknown_and_the_others_known(runs):
     lost, ended = runs.make("lost"), runs.make("ended")
     runs.begin(lost)
     runs.finish(ended, 0, "fine")
-    monkeypatch.setattr(traces, "connect", connect)
+    runs.lose_host(lost)
     overviews, errors = survey([lost, ended])
     assert [overview.state.standing for overview in overviews] == [Standing.UNKNOWN, Standing.ENDED]
-    assert [str(error) for error in errors] == ["host localhost: no route"]
+    (error,) = errors
+    assert isinstance(error, HostError) and "127.0.0.1:1: " in str(error)
 
 
 def test_a_host_that_fails_halfway(runs, monkeypatch):
-    class Broken(traces.connect("x", "localhost").__class__):
+    class Broken(LocalHost):
         def run(self, *words, **options):
             raise HostError("host localhost: reset")
 
-    monkeypatch.setattr(traces, "connect", lambda label, address: Broken(label))
-    place = Place("localhost", str(runs.work_dir))
+    monkeypatch.setattr(traces, "connect", lambda endpoint: Broken(endpoint.label))
+    place = Place(HERE, str(runs.work_dir))
     assert isinstance(ask([place])[place], HostError)
 
 
 def test_the_default_work_directory_is_asked_of_the_host(monkeypatch):
     asked = []
     monkeypatch.setattr(traces, "default_work_dir", lambda uid: asked.append(uid) or "/nowhere")
-    assert ask([Place("localhost", None)]) == {Place("localhost", None): []}
+    assert ask([Place(HERE, None)]) == {Place(HERE, None): []}
     assert len(asked) == 1 and asked[0].isdigit()
 
 
