@@ -77,6 +77,11 @@ class _Connection(urllib3.connection.HTTPConnection):
         self.sock, self._dial = self._dial.socket, None
 
 
+    def close(self) -> None:
+        """The channel stays: when it ended before its time, its script still has something to say."""
+        self.sock = None
+
+
 class _Pool(urllib3.connectionpool.HTTPConnectionPool):
     def __init__(self, dial: Dial) -> None:
         super().__init__("host", maxsize=1, block=True)

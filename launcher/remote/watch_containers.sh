@@ -14,10 +14,16 @@ locate() { # containers of this attempt: a record for each that runs, by the hos
 how() { # key: whether it ended by itself
     [ -e "$state/$1.stop" ] && echo stopped || echo own
 }
-ask() { # key: what Docker knows of it, in State.Status and three more words
-    ids=$(containers_of "$run" "$attempt" --all --filter "label=launcher.rank=$1")
-    [ -n "$ids" ] || { echo none; return; }
-    engine inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Pid}}' $ids
+container_of() { # key
+    containers_of "$run" "$attempt" --all --filter "label=launcher.rank=$1"
+}
+engine_logs() { # container: what it said, on both outputs
+    docker logs --tail 1 "$1" 2>&1 || sudo -n docker logs --tail 1 "$1" 2>&1
+}
+ask() { # key: what Docker knows of it: status, exit code, whether it was out of memory
+    id=$(container_of "$1")
+    [ -n "$id" ] || { echo none; return; }
+    engine inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$id"
 }
 look_at() { # key
     if [ -s "$state/$1.end" ]; then
@@ -38,7 +44,8 @@ look_at() { # key
         ;;
     exited | dead)
         why=vanished && [ "$4" != true ] || why=memory
-        printf 'gone %s %s %s %s %s\n' "$1" "$(now)" "$(how "$1")" "$why" "$3"
+        said=$(engine_logs "$(container_of "$1")" | tail -n 1) # of who could not begin: others write to log.txt
+        printf 'gone %s %s %s %s %s %s\n' "$1" "$(now)" "$(how "$1")" "$why" "$3" "$said"
         ;;
     *) locate && return 1 ;; # it runs: Docker has started it again, or not shown its pid
     esac

@@ -72,7 +72,7 @@ def read_line(line: str, known: Mapping[str, MemberStatus]) -> MemberStatus | No
     kind, _, rest = line.rstrip().partition(" ")
     if kind == "beat":
         return None
-    key, *fields = rest.split(" ", 4)
+    key, *fields = rest.split(" ", 5)
     try:
         return _changed(known[key], kind, fields)
     except (ValueError, IndexError, KeyError) as error:
@@ -94,7 +94,8 @@ def _changed(member: MemberStatus, kind: str, fields: list[str]) -> MemberStatus
         time, how, why, *more = fields
         state = State.STOPPED if how == "stopped" else State.GONE
         exit_code = int(more[0]) if more else KILLED
-        return replace(member, state=state, exit_code=exit_code, ended=float(time), reason=_WHY[why])
+        reason = more[1] if len(more) > 1 and more[1] else _WHY[why]
+        return replace(member, state=state, exit_code=exit_code, ended=float(time), reason=reason)
     raise ValueError(kind)
 
 

@@ -45,10 +45,6 @@ def job_problems(job: Job, tree: Node, environ: Mapping[str, str]) -> Iterator[P
 
 def joint_problems(cluster: Cluster, cluster_tree: Node, job: Job, job_tree: Node) -> Iterator[Problem]:
     """What is wrong between the two files."""
-    remote = [host.label for host in cluster.hosts if not host.is_this_machine]
-    if cluster.runtime is RuntimeKind.PROCESS and remote:
-        message = f"runtime process is not supported yet on remote hosts: {some(remote)}"
-        yield cluster_tree.problem(("runtime",), message)
     if cluster.runtime is RuntimeKind.DOCKER and job.image is None:
         message = f'missing key "image": the runtime of cluster {cluster.name} is docker'
         yield job_tree.problem((), message)

@@ -16,20 +16,31 @@ SLOTS = "abcdefgh"
 @contextmanager
 def free_bed(golden: Path, *, sshd: str = "") -> Iterator[Testbed]:
     """A testbed without hosts in the first free slot; what killed sessions left in free slots goes."""
-    held = [(slot, lock) for slot in SLOTS if (lock := try_lock(CACHE / f"bed-{slot}.lock")) is not None]
-    if not held:
-        raise RuntimeError(f"all testbeds of {CACHE} are in use")
-    for slot, _ in held:
-        _bed(slot, golden, sshd).down()
-    (slot, lock), *others = held
-    for _, other in others:
-        os.close(other)
-    bed = _bed(slot, golden, sshd)
+    slot, lock = _take_slot()
     try:
-        yield bed
-    finally:
+        for other in SLOTS.replace(slot, ""):  # one by one, so that others find free slots meanwhile
+            if (found := try_lock(_lock_file(other))) is not None:
+                _bed(other, golden, sshd).down()
+                os.close(found)
+        bed = _bed(slot, golden, sshd)
         bed.down()
+        try:
+            yield bed
+        finally:
+            bed.down()
+    finally:
         os.close(lock)
+
+
+def _take_slot() -> tuple[str, int]:
+    for slot in SLOTS:
+        if (lock := try_lock(_lock_file(slot))) is not None:
+            return slot, lock
+    raise RuntimeError(f"all testbeds of {CACHE} are in use")
+
+
+def _lock_file(slot: str) -> Path:
+    return CACHE / f"bed-{slot}.lock"
 
 
 def _bed(slot: str, golden: Path, sshd: str) -> Testbed:
