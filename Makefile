@@ -1,5 +1,6 @@
 # make gd-8p     general distillation of TinyBERT: 8 CPU ranks here, or 8 NPUs with CLUSTER=
 # make test      everything that is tested on one machine
+# make test-cluster   runs over many hosts, which it makes on this machine (root); FULL=1 for the long tests
 # Variables of gd-8p, all optional: CLUSTER= cluster file, DATA= dump, text or TFRecord directory, VOCAB= vocab.txt,
 # TEACHER= model directory, RANKS=, STEPS=, ARGS= more words for `launcher run`.
 
@@ -18,7 +19,7 @@ ARGS    ?=
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 # ---- set-up: a virtual environment, made anew when its requirements change
 
@@ -100,8 +101,9 @@ test: lint
 test-images: $(VENV)/.dev
 	$(BIN)/python -m tests.cluster.images
 
+# Each of three sessions has hosts of its own; most tests wait. FULL=1 runs the long ones, too.
 test-cluster: $(VENV)/.dev
-	$(BIN)/pytest -q $(if $(FULL),,-m 'not full') tests/cluster
+	$(BIN)/pytest -q -n 3 $(if $(FULL),,-m 'not full') tests/cluster
 
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden

@@ -10,9 +10,13 @@ found() { # what, name, path: already under the name that is removed
     fi
     printf '%s %s %s\n' "$1" "$2" "${size:-0}"
 }
+has_attempts() { # run directory
+    for directory in "$1"/attempt-*; do [ ! -d "$directory" ] || return 0; done
+    return 1
+}
 why_not() { # run directory, run, epoch: empty if the run may go
     if [ ! -O "$1" ] || [ -L "$1" ]; then echo "it belongs to somebody else"
-    elif [ ! -e "$1/finished" ]; then echo "it has not ended"
+    elif [ ! -e "$1/finished" ] && has_attempts "$1"; then echo "it has not ended"
     elif [ "$(highest_epoch "$1")" != "$3" ]; then echo "another launcher has taken it over"
     elif has_live_ranks "$1" "$2"; then echo "its ranks live"
     else

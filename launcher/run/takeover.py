@@ -121,9 +121,10 @@ def _copy_state(host: Host, run_dir: str, directory: RunDir) -> RunDir:
     directory.inputs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile() as tar:
         checked(host, script("pack_state"), run_dir, out=tar)
-        tar.seek(0)
-        with tarfile.open(fileobj=tar) as archive:
-            archive.extractall(directory.path, filter="data")
+        if tar.seek(0, os.SEEK_END):
+            tar.seek(0)
+            with tarfile.open(fileobj=tar) as archive:
+                archive.extractall(directory.path, filter="data")
     if not directory.spec.exists():
         raise UsageError(
             f"host {host.label}: run {directory.run_id} was never started there",

@@ -82,10 +82,12 @@ def why_kept(trace: Trace, collected: Mapping[str, bool]) -> str | None:
     """Why a run must stay on its host, as far as can be seen from here; None where it may go."""
     if trace.living:
         return f"{trace.living} of its ranks live"
-    if trace.exit_code is None:
-        return "it has not ended: launcher attach or cancel"
     if trace.lease.is_fresh:
         return f"its supervisor was seen {trace.lease.age:.0f} s ago"
+    if trace.exit_code is None and not trace.attempt:  # its supervisor died before any rank was started
+        return None
+    if trace.exit_code is None:
+        return "it has not ended: launcher attach or cancel"
     if not collected.get(trace.run, False):
         return f"not known to be collected: launcher collect {trace.run} --all-attempts"
     return None
