@@ -4,7 +4,7 @@ run_dir=$1 epoch=$2 target=$3 count=$4 && shift 4
 fence "$run_dir" "$epoch"
 mkdir -p "$target" "$@" && fresh=$(mktemp -d "$target/.put.XXXXXX") || exit 1
 trap 'rm -rf "$fresh"' EXIT
-tar -xzf - -C "$fresh" && cd "$fresh" || exit 1
+cd "$fresh" && tar -xzf - || exit 1 # tar -C would read backslashes its own way
 [ "$(find . -type f | wc -l)" -eq "$count" ] || die 1 "the files did not arrive whole" # tar takes half an archive
 fence "$run_dir" "$epoch" # again: the archive may have been long on its way
 find . -type f | while read -r name; do
