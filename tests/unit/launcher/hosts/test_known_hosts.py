@@ -44,8 +44,8 @@ def known(tmp_path: Path):
         ("node?", "node1"),
         ("*.example,!bad.example", "good.example"),
         ("[node*]:22??", "[node17]:2222"),
-        (HostKeys.hash_host("node1"), "node1"),
-        (HostKeys.hash_host("[node1]:2222"), "[node1]:2222"),
+        pytest.param(HostKeys.hash_host("node1"), "node1", id="hashed"),
+        pytest.param(HostKeys.hash_host("[node1]:2222"), "[node1]:2222", id="hashed-port"),
     ],
 )
 def test_a_line_that_is_of_a_host(known, names: str, name: str) -> None:
@@ -63,7 +63,7 @@ def test_a_line_that_is_of_a_host(known, names: str, name: str) -> None:
         ("node1.example", "node1xexample"),
         ("*.example,!bad.example", "bad.example"),
         ("!bad.example,*.example", "bad.example"),
-        (HostKeys.hash_host("node1"), "node2"),
+        pytest.param(HostKeys.hash_host("node1"), "node2", id="hashed"),
         ("no|de1", "node1"),
     ],
 )
