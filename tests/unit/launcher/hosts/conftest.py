@@ -41,9 +41,11 @@ class Home:
         return self._hosts[-1]
 
     def close(self) -> None:
-        """End all connections."""
+        """End all connections, before their servers end."""
         for host in self._hosts:
             host.close()
+        for gateway in connection._gateways.values():
+            gateway.close()
 
 
 @pytest.fixture
@@ -55,8 +57,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     made = Home(tmp_path)
     yield made
     made.close()
-    for gateway in connection._gateways.values():
-        gateway.close()
     connection._config.cache_clear()
 
 
@@ -66,6 +66,7 @@ def server(home: Home) -> Iterator[SshServer]:
     with SshServer(home.key) as server:
         home.trust(server)
         yield server
+        home.close()
 
 
 @pytest.fixture

@@ -157,6 +157,7 @@ def hidden(home, gate) -> Iterator[SshServers]:
     with SshServers(3, home.key) as servers:
         home.trust(gate, *servers)
         yield servers
+        home.close()
 
 
 def over(gate: SshServer, hidden: SshServers) -> tuple[int, int, int]:

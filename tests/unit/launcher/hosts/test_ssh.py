@@ -306,6 +306,23 @@ def test_every_failure_gives_its_channel_back(host, server) -> None:
     assert host.run("echo well", timeout=5.0).out == "well\n"
 
 
+@pytest.mark.xfail(strict=True, reason="what paramiko raises while it closes is let through")
+def test_a_connection_that_dies_while_it_is_closed_breaks_nothing(host, monkeypatch) -> None:
+    opened = host._opened
+
+    def open_fragile():
+        channel = opened()
+        monkeypatch.setattr(channel, "close", close)
+        return channel
+
+    def close() -> None:
+        raise EOFError
+
+    monkeypatch.setattr(host, "_opened", open_fragile)
+    for _ in range(ssh.CHANNELS + 1):
+        assert host.run("echo well", timeout=5.0).out == "well\n"
+
+
 def test_a_server_that_opens_few_sessions_is_said_so(host, server, until) -> None:
     server.max_sessions = 1
     stream = host.stream("exec cat")
