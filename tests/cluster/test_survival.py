@@ -84,7 +84,8 @@ def test_a_run_can_be_cancelled_whatever_was_about_to_happen(place, call):
     run = die(place, job, "call", str(call))
     done = place.launcher("cancel", run)
     ended = (place.directory(run) / "result.json").exists()
-    assert done.returncode == ExitCode.OK or (ended and "has ended already" in done.stderr), done.stderr
+    over = ended and "has ended already" in done.stderr
+    assert done.returncode == ExitCode.OK or over, (done.stderr, place.events(run))
     place.assert_nothing_left()
 
 

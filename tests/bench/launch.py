@@ -1,0 +1,231 @@
+"""Start of 64 containers on 8 hosts: the launcher against OpenSSH and against Ansible, in one run.
+
+    make bench-launch          (root: the hosts are made on this machine, as for `make test-cluster`)
+
+Connections are cold, image and code are there. The launcher is timed from the command to the event `started`,
+with its check; the others until their last `docker run` has returned. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from shlex import join
+
+import yaml
+
+from launcher.plan import store
+from launcher.plan.containers import docker_words
+from launcher.plan.model import Plan
+from tests.cluster.bed import Testbed
+from tests.cluster.conftest import ClusterPlace
+from tests.cluster.images.golden import golden
+from tests.cluster.slots import free_bed
+
+HOSTS, DEVICES = 8, 8
+RANKS = HOSTS * DEVICES
+IDLE = 30.0
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Bench:
+    """A place on eight hosts, with a job whose code is there already."""
+
+    def __init__(self, path: Path, bed: Testbed) -> None:
+        self.bed = bed
+        self.place = ClusterPlace(path, bed)
+        self.place.patience = 300
+        self.hosts = [f"h{number}" for number in range(1, HOSTS + 1)]
+        self.place.use(*self.hosts, devices=f"0-{DEVICES - 1}")
+        (path / "code").mkdir()
+        (path / "code" / "train.py").write_text("print()\n")
+        self.volumes = {"code": {"source": str(path / "code"), "target": "/code"}}
+        self.job = self.place.job("exec sleep 600", name="bench", ranks=RANKS, volumes=self.volumes)
+        self.plan = self._warm_up()
+
+    def _warm_up(self) -> Plan:
+        """A run that ends by itself leaves code, directories and scripts; gives its plan."""
+        job = self.place.job("sleep 1", name="warm", ranks=RANKS, volumes=self.volumes)
+        done = self.place.run(job)
+        assert done.returncode == 0, done.stderr
+        path = self.place.directory(self.place.only_run()) / "attempt-1" / "plan.json"
+        return store.from_json(path.read_bytes(), str(path))
+
+    # ---- the launcher
+
+    def launcher(self) -> dict[str, float]:
+        """Seconds until all have started, CPU milliseconds a rank until then, CPU while idle in percent."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        began = time.time()
+        run = self.place.detached(self.job)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = self.place.wait_for(lambda: [e for e in self.place.events(run) if e["event"] == "started"])[
+            0
+        ]
+        pid = self.place.supervisor_pid(run)
+        cpu = cpu_of(pid) + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        self.place.until_running(run, RANKS)
+        idle = cpu_of(pid)
+        time.sleep(IDLE)
+        idle = (cpu_of(pid) - idle) / IDLE
+        self.place.launcher("cancel", run)
+        phases = self.place.result(run)["seconds"]
+        shown = {
+            name: phases[name] for name in ("connect", "check", "lock", "bind", "upload", "create", "start")
+        }
+        return {
+            "seconds": started["time"] - began,
+            "cpu": 1000 * cpu / RANKS,
+            "idle": 100 * idle,
+            "command": started["time"] - began - sum(shown.values()),
+            **shown,
+        }
+
+    # ---- OpenSSH: one master connection a host, all `docker run` at once
+
+    def openssh(self) -> dict[str, float]:
+        """Seconds until the last `docker run` has returned, and of connecting among them."""
+        began = time.monotonic()
+        with ThreadPoolExecutor(RANKS) as pool:
+            list(pool.map(lambda host: self._ssh(host, "true", "-fN"), self.hosts))
+            connected = time.monotonic()
+            list(pool.map(lambda pair: self._ssh(pair[0], pair[1]), self.commands("ssh")))
+        ended = time.monotonic()
+        for host in self.hosts:
+            self._ssh(host, "", "-O", "exit")
+        self._remove("ssh")
+        return {"seconds": ended - began, "connect": connected - began}
+
+    def _ssh(self, host: str, command: str, *options: str) -> None:
+        control = (
+            "-o",
+            f"ControlPath={self.place.path}/%n",
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            "ControlPersist=60",
+        )
+        words = ["ssh", "-F", str(self.bed.ssh_config), *control, *options, f"root@{host}"]
+        subprocess.run(
+            [*words, *([command] if command and "-fN" not in options else [])],
+            check=True,
+            capture_output=True,
+        )
+
+    def commands(self, prefix: str) -> list[tuple[str, str]]:
+        """Host and `docker run` line of each container, under other names."""
+        lines = []
+        for member in self.plan.members:
+            assert member.container is not None
+            words = join(docker_words(member.container)).replace(
+                f"--name={member.container.name}", f"--name={prefix}-{member.key}"
+            )
+            lines.append((member.host, words))
+        return lines
+
+    def _remove(self, prefix: str) -> None:
+        for host in self.hosts:
+            self.bed.exec(
+                host, f"docker rm --force $(docker ps --all --quiet --filter name={prefix}-) >/dev/null"
+            )
+
+    # ---- Ansible: eight forks, pipelining
+
+    def ansible(self) -> dict[str, float]:
+        """Seconds of a play that runs the same commands."""
+        path = self.place.path
+        of_host: dict[str, list[str]] = {}
+        for host, line in self.commands("ansible"):
+            of_host.setdefault(host, []).append(line)
+        inventory = {"all": {"hosts": {host: {"lines": lines} for host, lines in of_host.items()}}}
+        (path / "inventory.yaml").write_text(yaml.safe_dump(inventory))
+        task = {"command": "{{ item }}", "loop": "{{ lines }}"}
+        play = {"hosts": "all", "gather_facts": False, "remote_user": "root", "tasks": [task]}
+        (path / "play.yaml").write_text(yaml.safe_dump([play]))
+        environ = {
+            **os.environ,
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_FORKS": str(HOSTS),
+            "ANSIBLE_SSH_ARGS": f"-F {self.bed.ssh_config} -o ControlMaster=auto -o ControlPersist=60",
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(path / "cp"),
+            "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
+        }
+        began = time.monotonic()
+        words = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.yaml", "play.yaml"]
+        done = subprocess.run(words, cwd=path, env=environ, capture_output=True, text=True)
+        seconds = time.monotonic() - began
+        assert done.returncode == 0, done.stdout + done.stderr
+        for socket in (path / "cp").glob("*"):
+            subprocess.run(
+                ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "x"], check=False, capture_output=True
+            )
+        shutil.rmtree(path / "cp", ignore_errors=True)
+        self._remove("ansible")
+        return {"seconds": seconds}
+
+
+def report(rows: dict[str, list[dict[str, float]]]) -> None:
+    """Medians and ratios, as Markdown."""
+    median = {
+        name: {key: statistics.median(each[key] for each in runs) for key in runs[0]}
+        for name, runs in rows.items()
+    }
+    base = median["openssh"]["seconds"]
+    print(f"\n| {RANKS} containers on {HOSTS} hosts | seconds: each run | median | against OpenSSH |")
+    print("|---|---|---|---|")
+    for name, runs in rows.items():
+        each = ", ".join(f"{run['seconds']:.2f}" for run in runs)
+        print(f"| {name} | {each} | {median[name]['seconds']:.2f} | {median[name]['seconds'] / base:.2f} |")
+    launcher = median["launcher"]
+    phases = {key: value for key, value in launcher.items() if key not in ("seconds", "cpu", "idle")}
+    print(
+        "\nPhases of the launcher, seconds: "
+        + ", ".join(f"{key} {value:.2f}" for key, value in phases.items())
+    )
+    print(f"OpenSSH connects in {median['openssh']['connect']:.2f} s")
+    if "ansible" in median:
+        print(f"Against Ansible: {launcher['seconds'] / median['ansible']['seconds']:.2f}")
+    print(f"CPU of the launcher: {launcher['cpu']:.1f} ms a rank until all have started")
+    print(f"CPU of the launcher while {RANKS} ranks idle: {launcher['idle']:.2f} % of a core\n")
+
+
+def main() -> None:
+    """In turn, so that a machine that slows down slows all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", default="launcher,openssh,ansible")
+    options = parser.parse_args()
+    with golden() as root, free_bed(root) as bed, tempfile.TemporaryDirectory() as path:
+        bed.up(HOSTS)
+        bench = Bench(Path(path), bed)
+        methods: dict[str, Callable[[], dict[str, float]]] = {
+            name: getattr(bench, name) for name in options.only.split(",")
+        }
+        rows: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
+        for _ in range(options.runs):
+            for name, method in methods.items():
+                rows[name].append(method())
+                print(name, json.dumps(rows[name][-1]), file=sys.stderr, flush=True)
+        report(rows)
+        bench.place.end_supervisors()
+
+
+if __name__ == "__main__":
+    main()
