@@ -1,6 +1,6 @@
 """A Docker that keeps its containers in a directory: what `docker` is told, and the API behind it.
 
-As a program it stands first in PATH: `docker system dial-stdio` speaks HTTP on its input and output, the other
+As a program it stands first in PATH: `docker system dial-stdio` speaks HTTP on its input and output, other
 commands answer what the launcher's scripts ask. Containers are processes that a test has started.
 """
 
@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -44,7 +45,7 @@ class FakeDocker:
         (self.place / "bin" / name).chmod(0o755)
 
     def set(self, **settings: Any) -> None:
-        """`refusal`: what it says instead of everything; `needs_sudo`; `api`: its version; `images`; `deaf`."""
+        """What it is like: refusal, needs_sudo, deaf, keeps, code; api, arch, images, runtimes."""
         self.settings_file.write_text(json.dumps({**self.settings(), **settings}))
 
     def settings(self) -> dict[str, Any]:
@@ -109,7 +110,9 @@ def command(docker: FakeDocker, words: list[str]) -> int:
         serve(docker)
         return 0
     name, rest = words[0], words[1:]
-    return {"ps": _ps, "inspect": _inspect, "kill": _kill, "rm": _rm, "logs": _logs}.get(name, _other)(docker, rest)
+    return {"ps": _ps, "inspect": _inspect, "kill": _kill, "rm": _rm, "logs": _logs}.get(name, _other)(
+        docker, rest
+    )
 
 
 def _chosen(docker: FakeDocker, filters: list[str], *, all_too: bool) -> list[dict[str, Any]]:
@@ -123,7 +126,7 @@ def _chosen(docker: FakeDocker, filters: list[str], *, all_too: bool) -> list[di
 
 
 def _ps(docker: FakeDocker, words: list[str]) -> int:
-    filters = [b.removeprefix("label=") for a, b in zip(words, words[1:], strict=False) if a == "--filter"]
+    filters = [b.removeprefix("label=") for a, b in pairwise(words) if a == "--filter"]
     for each in _chosen(docker, filters, all_too="--all" in words):
         is_short = "--no-trunc" not in words
         form = words[words.index("--format") + 1] if "--format" in words else None
@@ -208,7 +211,7 @@ def _answer(docker: FakeDocker, method: str, target: str, body: Any) -> tuple[in
     if path == "/version":
         return 200, {"ApiVersion": settings.get("api", "1.41"), "Arch": settings.get("arch", "arm64")}
     if path == "/info":
-        return 200, {"Runtimes": dict.fromkeys(settings.get("runtimes", ["runc"]), {})}
+        return 200, {"Runtimes": {name: {} for name in settings.get("runtimes", ["runc"])}}
     if path.startswith("/images/"):
         name = unquote(path.removeprefix("/images/").removesuffix("/json"))
         arch = settings.get("images", {}).get(name)
