@@ -5,7 +5,12 @@ export LC_ALL=C
 cd "$1" 2>/dev/null || exit 1
 shift
 while [ "$#" -gt 2 ]; do
-    path=$(printf '%b.' "$3")
-    { tail -c "+$1" "./${path%.}"; cat /dev/zero; } 2>/dev/null | head -c "$2" || exit 1
+    path=./$3
+    case $3 in *\\*) path=$(printf '%b.' "./$3") path=${path%.} ;; esac
+    if [ "$1" = 1 ]; then
+        cat "$path" /dev/zero | head -c "$2" # most files by far: a process less
+    else
+        { tail -c "+$1" "$path"; cat /dev/zero; } | head -c "$2"
+    fi || exit 1
     shift 3
-done | gzip -1
+done 2>/dev/null | gzip -1

@@ -1,6 +1,6 @@
 # directory, names…: what is below those that are there: `directory <name>`, then of each regular file
-# `<sha256> <size> <path>`. The sum is of so many first bytes: a log may grow meanwhile. What cannot be read is said
-# on standard error; what goes away meanwhile is not.
+# `<sha256> <size> <path>`, last `problem <words>` for what cannot be read; what goes away meanwhile is none.
+# A sum is of so many first bytes: a log may grow meanwhile.
 export LC_ALL=C
 cd "$1" || exit 1
 shift
@@ -13,12 +13,14 @@ done
 [ "$#" -gt 0 ] || exit 0
 printf 'directory %s\n' "$@"
 exec 3>&1
-{
-    find "$@" -name "*$newline*" -prune -exec ls -dq {} + | sed "s/$/: its name has a line break/" >&2
+problems=$({
+    find "$@" -name "*$newline*" -prune -exec ls -dq {} + | sed 's/$/: its name has a line break/' >&2
     find "$@" -name "*$newline*" -prune -o -type f -exec stat -c '%s %n' {} + |
         while IFS= read -r line; do
             size=${line%% *} path=${line#* }
             { sum=$(head -c "$size" | sha256sum); } <"$path" || continue
             printf '%s %s %s\n' "${sum%% *}" "$size" "$path"
         done >&3
-} 2>&1 | sed -e '/: No such file\( or directory\)*$/d' -e 's/^launcher: [line 0-9]*: //' >&2
+} 2>&1 | sed -e '/: No such file\( or directory\)*$/d' -e 's/^launcher: \(line \)*[0-9]*: \(eval: \)*/problem /;t' \
+    -e 's/^/problem /')
+[ -z "$problems" ] || printf '%s\n' "$problems"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from launcher.errors import LauncherError
 from launcher.files import write_atomically
-from launcher.hosts import Host, connect
+from launcher.hosts import Host, HostError, connect
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import try_on_all
 from launcher.logs.sources import load_plan
@@ -31,14 +31,14 @@ class Collected:
     """What came from each host, of each attempt, and of checkpoints."""
 
     def hosts(self) -> list[dict[str, Any]]:
-        """What came from each host: files, their bytes, bytes that were sent for them; and what is missing."""
+        """What came from each host: files, their bytes, bytes sent for them; and what is missing."""
         return [
             {
                 "host": label,
                 "files": sum(each.tally.files for each in parts),
                 "bytes": sum(each.tally.size for each in parts),
                 "received": sum(each.tally.received for each in parts),
-                "missing": [problem for each in parts for problem in each.problems],
+                "missing": [why for each in parts for why in each.missing],
             }
             for label in dict.fromkeys(each.host for each in self.brought)
             for parts in [[each for each in self.brought if each.host == label]]
@@ -71,14 +71,16 @@ def recollect(directory: RunDir, *, every_attempt: bool) -> Collected:
         )
     newest = load_plan(directory, numbers[-1])
     hosts = _connect(directory, newest)
-    errors: list[LauncherError] = []
-    over = _is_over(newest, hosts)
-    brought: list[Brought] = []
+    answers = try_on_all(hosts.values(), lambda host: _is_finished(host, newest))
+    lost = {label: answer for label, answer in answers.items() if isinstance(answer, HostError)}
+    reached = [host for host in hosts.values() if host.label not in lost]
+    over = bool(reached) and all(answers[host.label] is True for host in reached)
+    errors: list[LauncherError] = list(lost.values())
+    brought = [Brought(label, failure=error) for label, error in lost.items()]
     for number in numbers:
-        plan = load_plan(directory, number)
-        errors += _tried(collect, directory, hosts, plan, brought)
+        errors += _tried(collect, directory, reached, load_plan(directory, number), brought)
     if over:
-        errors += _tried(collect_checkpoints, directory, hosts, newest, brought)
+        errors += _tried(collect_checkpoints, directory, reached, newest, brought)
     if over and not errors and numbers == directory.attempts():
         write_atomically(directory.collected, "")
     for host in hosts.values():
@@ -91,26 +93,21 @@ def _connect(directory: RunDir, plan: Plan) -> dict[str, Host]:
     return {part.label: connect(endpoints[part.label]) for part in plan.hosts}
 
 
-def _is_over(plan: Plan, hosts: Mapping[str, Host]) -> bool:
-    """Whether every host in reach says that the run has been finished."""
-    answers = try_on_all(
-        hosts.values(),
-        lambda host: checked(host, script("is_finished"), plan.host(host.label).run_dir).out.strip(),
-    )
-    return bool(answers) and all(answer == "yes" for answer in answers.values())
+def _is_finished(host: Host, plan: Plan) -> bool:
+    """Whether the supervisor of a run has let go of this host."""
+    return checked(host, script("is_finished"), plan.host(host.label).run_dir).out.strip() == "yes"
 
 
 def _tried(
-    fetch: Callable[[RunDir, list[Host], Plan], tuple[Brought, ...]],
+    fetch: Callable[[RunDir, Sequence[Host], Plan], tuple[Brought, ...]],
     directory: RunDir,
-    hosts: Mapping[str, Host],
+    hosts: Sequence[Host],
     plan: Plan,
     brought: list[Brought],
 ) -> list[LauncherError]:
     """Errors; what came is added to `brought`."""
-    present = [hosts[part.label] for part in plan.hosts if part.label in hosts]
     try:
-        brought += fetch(directory, present, plan)
+        brought += fetch(directory, hosts, plan)
     except Incomplete as error:
         brought += error.brought
         return [error]

@@ -1,8 +1,8 @@
 """Log directories and checkpoints from the hosts into the run directory.
 
-Each host lists its files with size and SHA-256 (`manifest.sh`) and sends the bytes that are not here yet in one
-compressed stream (`fetch.sh`); a file gets its name here once its sum is right. What was cut off, by a lost
-contact or a kill, goes on from where it was.
+Each host lists its files with size and SHA-256 (`manifest.sh`) and sends the bytes that are not here yet in
+one compressed stream (`fetch.sh`); a file gets its name here once its sum is right. What was cut off, by a
+lost contact or a kill, goes on from where it was.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from launcher.hosts import Host
 from launcher.hosts.fleet import together, try_on_all
 from launcher.plan.layout import log_name
 from launcher.plan.model import Plan
-from launcher.run.collect.bring import Brought, bring, list_patiently
 from launcher.run.collect.listing import Listing, Source
+from launcher.run.collect.one_host import Brought, bring, list_patiently
 from launcher.run.collect.place import Place, local_errors
 from launcher.run.rundir import RunDir
 
@@ -97,8 +97,10 @@ def _logs_of(host: Host, plan: Plan) -> Source:
 
 
 def _apart(listings: Mapping[str, Listing]) -> dict[str, dict[str, str | None]]:
-    """Where hosts have a file of the same name: once if it is the same, else the later one in a directory of its
-    host. Gives what changes its path, by host."""
+    """Files of one name on several hosts: once if they are equal, else the later in a directory of its host.
+
+    Gives what changes its path, by host.
+    """
     moves: dict[str, dict[str, str | None]] = {}
     taken: dict[str, str] = {}
     for label, listing in listings.items():

@@ -102,9 +102,8 @@ def _copy_process_logs(logs: dict[int, Path], target: Path) -> list[str]:
             fresh = pid if owners[pid] == 1 else f"{rank + 1}{pid:0>{_PID_DIGITS}}"
             place = target / path.parent.relative_to(logs[rank] / "plog")
             place.mkdir(parents=True, exist_ok=True)
-            if _copy_ends(
-                path, place / _NAME.sub(rf"\g<1>-{fresh}\g<3>", path.name), *(PROCESS_LOG // 2,) * 2
-            ):
+            name = _NAME.sub(rf"\g<1>-{fresh}\g<3>", path.name)
+            if _copy_ends(path, place / name, PROCESS_LOG // 2, PROCESS_LOG // 2):
                 notes.append(f"rank {rank}: {path.name} is cut in its middle: ascend-fd takes 20 MB")
     return notes
 
@@ -119,7 +118,7 @@ def _pid(path: Path) -> str:
 
 
 def _copy_ends(source: Path, target: Path, head: int, tail: int) -> bool:
-    """Copy a file; of one larger than both ends only these, by whole lines. Whether something was left out."""
+    """Copy a file; of one larger than both ends only these, by whole lines. Whether that was so."""
     size = source.stat().st_size
     if size <= head + tail:
         shutil.copyfile(source, target)

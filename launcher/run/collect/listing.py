@@ -14,7 +14,7 @@ from launcher.hosts.fence import checked
 from launcher.remote import script
 
 _TIMEOUT = 3600.0
-_ROW = re.compile(rb"(?:directory ([^/]+)|([0-9a-f]{64}) (\d{1,18}) (.+))", re.DOTALL)
+_FILE = re.compile(rb"([0-9a-f]{64}) (\d{1,18}) (.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +58,34 @@ class Listing:
 def list_files(source: Source) -> Listing:
     """Ask a host what it has. Raises RemoteError where the directory is not there, HostError."""
     with tempfile.TemporaryFile() as out:
-        done = checked(
-            source.host, script("manifest"), source.directory, *source.names, out=out, timeout=_TIMEOUT
-        )
+        checked(source.host, script("manifest"), source.directory, *source.names, out=out, timeout=_TIMEOUT)
         out.seek(0)
-        rows = [_parse(row, source.host.label) for row in out.read().split(b"\n")[:-1]]
-    entries = [row for row in rows if isinstance(row, Entry)]
-    safe = [entry for entry in entries if _is_inside(entry.path, source.names)]
-    refused = sorted({entry.path for entry in entries} - {entry.path for entry in safe})
-    return Listing(
-        tuple(row for row in rows if row in source.names),
+        said = _read(out.read().split(b"\n")[:-1], source.host.label)
+    safe = [entry for entry in said.files if _is_inside(entry.path, source.names)]
+    refused = sorted({entry.path for entry in said.files} - {entry.path for entry in safe})
+    found = Listing(
+        tuple(name for name in said.directories if name in source.names),
         tuple(_wanted(safe, source.patterns)),
-        (
-            *map(_printable, done.err.splitlines()),
-            *(f"{path!r} is refused: it leads elsewhere" for path in refused),
-        ),
-    ).moved(source.elsewhere)
+        (*said.problems, *(f"{path!r} is refused: it leads elsewhere" for path in refused)),
+    )
+    return found.moved(source.elsewhere)
 
 
-def _parse(row: bytes, label: str) -> Entry | str:
-    """A file, or the name of a directory. Raises RemoteError."""
-    match = _ROW.fullmatch(row)
-    if not match:
-        raise RemoteError(f"host {label}: its list of files makes no sense: {row[:100]!r}")
-    name, digest, size, path = match.groups()
-    if name:
-        return os.fsdecode(name)
-    text = os.fsdecode(path)
-    return Entry(text, int(size), digest.decode(), text)
+def _read(rows: Iterable[bytes], label: str) -> Listing:
+    """All that a host says, true or not. Raises RemoteError where it makes no sense."""
+    directories, files, problems = list[str](), list[Entry](), list[str]()
+    for row in rows:
+        word, _, rest = row.partition(b" ")
+        if word == b"directory":
+            directories.append(os.fsdecode(rest))
+        elif word == b"problem":
+            problems.append(_printable(os.fsdecode(rest)))
+        elif match := _FILE.fullmatch(row):
+            path = os.fsdecode(match[3])
+            files.append(Entry(path, int(match[2]), match[1].decode(), path))
+        else:
+            raise RemoteError(f"host {label}: its list of files makes no sense: {row[:100]!r}")
+    return Listing(tuple(directories), tuple(files), tuple(problems))
 
 
 def _printable(text: str) -> str:

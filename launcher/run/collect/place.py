@@ -43,7 +43,7 @@ class Place:
         return _is_whole(self.whole(entry), entry)
 
     def prepare(self, entry: Entry, *, afresh: bool = False) -> int:
-        """Make ready for a file; how many of its bytes are here, of an earlier fetch or of a log that grew."""
+        """Make ready for a file; how many of its bytes are here: of a fetch cut off, of a log that grew."""
         partial, whole = self.partial(entry), self.whole(entry)
         _make_way(partial, self.target)
         here, before = _size(partial), _size(whole)

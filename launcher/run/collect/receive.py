@@ -46,22 +46,22 @@ class Tally:
     """Bytes of the compressed stream."""
 
 
-def receive(source: Source, pieces: Iterable[Piece], place: Place, tally: Tally) -> list[Entry]:
+def receive(source: Source, pieces: Iterable[Piece], place: Place, tally: Tally) -> Iterator[Entry]:
     """Fetch pieces; gives the files whose sum was wrong at the end: they have been rewritten meanwhile.
 
     Raises HostError when contact is lost or what comes makes no sense, OSError where nothing can be written;
     what had arrived is kept.
     """
-    wrong: list[Entry] = []
     for batch in _batches(pieces):
         words = [word for piece in batch for word in piece.words]
         stream = source.host.stream(script("fetch"), source.directory, *words)
         try:
             contents = _Contents(stream, source.host.label, tally)
-            wrong += [piece.entry for piece in batch if not _write(piece, contents, place, tally)]
+            for piece in batch:
+                if not _write(piece, contents, place, tally):
+                    yield piece.entry
         finally:
             stream.close()
-    return wrong
 
 
 def _batches(pieces: Iterable[Piece]) -> Iterator[Sequence[Piece]]:

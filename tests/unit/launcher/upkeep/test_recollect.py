@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import LauncherError
-from launcher.hosts import Host, HostError
+from launcher.hosts import Completed, HostError, LocalHost
 from launcher.logs.sources import load_plan
 from launcher.run.collect import collect
 from launcher.upkeep import recollect as module
@@ -21,6 +21,13 @@ from tests.log_runs import FakeRun, make_run
 @pytest.fixture
 def run(tmp_path: Path) -> FakeRun:
     return make_run(tmp_path)
+
+
+class Unreachable(LocalHost):
+    """A host that does not answer."""
+
+    def run(self, *_: object, **__: object) -> Completed:
+        raise HostError(f"host {self.label}: no route")
 
 
 def text_of(run: FakeRun, attempt: int, key: str) -> str:
@@ -56,6 +63,7 @@ def test_a_run_that_is_over_is_collected_for_good(run: FakeRun) -> None:
         "over": True,
         "complete": True,
         "errors": [],
+        "hosts": [{"host": "localhost", "files": 2, "bytes": 11, "received": 51, "missing": []}],
     }
     assert run.directory.is_collected()
     assert (run.directory.checkpoints / "step-1").read_text() == "weights"
@@ -83,13 +91,24 @@ def test_what_fails_is_told(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> No
     assert "not everything was collected: host localhost" in str(done.errors[0])
     assert not run.directory.is_collected()
 
-    def unreachable(label: str, address: str) -> Host:
-        raise HostError(f"host {label}: no route")
-
-    monkeypatch.setattr(module, "connect", unreachable)
+    monkeypatch.setattr(module, "connect", lambda endpoint: Unreachable(endpoint.label))
     done = recollect(run.directory, every_attempt=False)
     assert [str(error) for error in done.errors] == ["host localhost: no route"]
+    assert [host["missing"] for host in done.hosts()] == [["host localhost: no route"]]
     assert not done.is_over
+
+
+def test_what_did_come_is_told_of_a_host_that_failed(run: FakeRun) -> None:
+    plan = run.begin()
+    run.show_on_host()
+    run.write(plan, "0", "good\n")
+    (Path(plan.host("localhost").attempt_dir) / "LOG1/a\nb").write_text("")
+    done = recollect(run.directory, every_attempt=False)
+    (host,) = done.hosts()
+    assert (host["files"], host["bytes"]) == (1, 5)
+    assert host["missing"] == ["LOG1/a?b: its name has a line break"]
+    assert "host localhost: LOG1/a?b: its name has a line break" in str(done.errors[0])
+    assert not run.directory.is_collected()
 
 
 def test_a_run_without_ranks(run: FakeRun) -> None:

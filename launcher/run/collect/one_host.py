@@ -24,12 +24,17 @@ class Brought:
 
     host: str
     tally: Tally = field(default_factory=Tally)
-    listing: Listing = Listing()
+    listing: Listing = field(default_factory=Listing)
     """What it had, as far as is known."""
     problems: tuple[str, ...] = ()
     """Why single files did not come."""
     failure: LauncherError | None = None
     """Why it ended early."""
+
+    @property
+    def missing(self) -> list[str]:
+        """Why something did not come, one by one."""
+        return [*([str(self.failure)] if self.failure else []), *self.problems]
 
     @property
     def errors(self) -> list[LauncherError]:
@@ -51,39 +56,42 @@ def list_patiently(source: Source) -> Listing:
 
 
 def bring(source: Source, place: Place, listing: Listing | None = None) -> Brought:
-    """Fetch what is not here yet; `listing` is what the host has said already. Whatever fails is in the result.
+    """Fetch what is not here yet; `listing` is what the host has said already. What fails is in the result.
 
     A host that is lost, and files that change while they are fetched, are tried three times in all.
     """
-    tally, distrusted = Tally(), set[str]()
-    known, problems, failure = listing or Listing(), list[str](), None
+    label, tally = source.host.label, Tally()
+    brought = Brought(label, tally)
+    distrusted: set[str] = set()
     for left in reversed(range(_ROUNDS)):
         try:
             known = listing or list_files(source)
-            with local_errors(place.target):
-                wrong = _fetch(source, known, place, distrusted, tally)
+            wrong = _fetch(source, known, place, distrusted, tally)
         except HostError as error:
-            failure = error
+            brought = Brought(label, tally, failure=error)
             time.sleep(_PAUSE if left else 0)
         except LauncherError as error:
-            failure = error
-            break
+            return Brought(label, tally, failure=error)
         else:
-            failure = None
-            problems = [*known.problems, *(f"{each.path!r} changed while it was fetched" for each in wrong)]
+            changed = [f"{entry.path!r} changes while it is fetched" for entry in wrong]
+            brought = Brought(label, tally, known, (*known.problems, *changed))
             if not wrong:
-                break
-            distrusted |= {entry.here for entry in wrong}
+                return brought
         listing = None
-    return Brought(source.host.label, tally, known, tuple(problems), failure)
+    return brought
 
 
 def _fetch(source: Source, listing: Listing, place: Place, distrusted: set[str], tally: Tally) -> list[Entry]:
     """One round; gives the files whose sum was wrong. What is known to be no prefix comes from its start."""
-    place.make(listing.directories)
-    pieces = (
-        Piece(entry, place.prepare(entry, afresh=entry.here in distrusted))
-        for entry in listing.files
-        if not place.has(entry)
-    )
-    return receive(source, pieces, place, tally)
+    wrong = []
+    with local_errors(place.target):
+        place.make(listing.directories)
+        pieces = (
+            Piece(entry, place.prepare(entry, afresh=entry.here in distrusted))
+            for entry in listing.files
+            if not place.has(entry)
+        )
+        for entry in receive(source, pieces, place, tally):
+            distrusted.add(entry.here)
+            wrong.append(entry)
+    return wrong
