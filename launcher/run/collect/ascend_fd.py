@@ -29,7 +29,7 @@ PROCESS_LOG = 20_000_000
 """Bytes that a file of CANN's must stay below."""
 WHOLE = 5_000_000_000
 """Bytes that all of a host must stay below."""
-_NAME = re.compile(r"(plog|device)-(\d+)(_\d+\.log)")
+_NAME = re.compile(r"(plog|device)-(\d{1,10})(_\d{1,20}\.log)")
 _PID_DIGITS = 7
 """Linux has no longer ones."""
 
@@ -96,10 +96,10 @@ def _copy_process_logs(logs: dict[int, Path], target: Path) -> list[str]:
     files = {rank: _process_logs(log / "plog") for rank, log in logs.items()}
     owners = Counter(pid for paths in files.values() for pid in {_pid(path) for path in paths})
     notes = []
-    for rank, paths in files.items():
+    for number, (rank, paths) in enumerate(files.items(), 1):
         for path in paths:
             pid = _pid(path)
-            fresh = pid if owners[pid] == 1 else f"{rank + 1}{pid:0>{_PID_DIGITS}}"
+            fresh = pid if owners[pid] == 1 else f"{number}{pid:0>{_PID_DIGITS}}"
             place = target / path.parent.relative_to(logs[rank] / "plog")
             place.mkdir(parents=True, exist_ok=True)
             name = _NAME.sub(rf"\g<1>-{fresh}\g<3>", path.name)

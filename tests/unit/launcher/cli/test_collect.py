@@ -34,10 +34,33 @@ def launcher(*words: str) -> int:
 def test_collect(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     run.show_on_host()
     assert launcher("collect") == 0
-    assert capsys.readouterr().out == f"{run.directory.path}\n"
+    out, err = capsys.readouterr()
+    assert out == f"{run.directory.path}\n"
+    assert err == "fetched 1 file(s), 0.0 MiB in 0.0 MiB, from 1 host(s)\n"
     assert (run.directory.path / "LOG0/log.txt").read_text() == "hello\n"
     assert launcher("collect", RUN_ID, "--all-attempts", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["complete"] is True
+    out, err = capsys.readouterr()
+    shown = json.loads(out)
+    assert (shown["complete"], shown["hosts"][0]["files"]) == (True, 0)
+    assert err == "nothing new on 1 host(s)\n"
+
+
+def test_collect_for_ascend_fd(run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run.show_on_host()
+    target = run.directory.path / "ascend-fd"
+    assert launcher("collect", "--layout", "ascend-fd") == 0
+    out, err = capsys.readouterr()
+    assert out == f"{target}\n"
+    assert (target / "worker-0/rank-0.txt").read_text() == "hello\n"
+    assert "worker-0 is host localhost" in err
+    assert "warning: worker-0: nothing has been collected of rank 1" in err
+    to = str(tmp_path / "to")
+    assert launcher("collect", "--layout", "ascend-fd", "--to", to, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["layout"] == to
+    with pytest.raises(UsageError, match="is there already"):
+        launcher("collect", "--layout", "ascend-fd", "--to", to)
+    with pytest.raises(UsageError, match="--to is for --layout"):
+        launcher("collect", "--to", to)
 
 
 def test_a_run_that_goes_on(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
