@@ -92,7 +92,7 @@ def test_who_has_not_the_lease_does_not_reach_docker(docker: FakeDocker, run_dir
 
 @pytest.mark.parametrize("sudo", [False, True])
 def test_who_loses_the_lease_loses_docker(docker: FakeDocker, run_dir: str, sudo: bool) -> None:
-    hung_up = pytest.raises((HostError, RemoteError), match="host here: (Docker hung up|Killed)")
+    hung_up = pytest.raises((HostError, RemoteError), match=r"host here: (Docker hung up|Killed)")
     with hung_up, engine(HERE, fence=(run_dir, 1), sudo=sudo) as api:
         api.version()
         lease.take(HERE, run_dir, 2, "another")
@@ -144,7 +144,7 @@ def test_a_docker_that_does_not_answer_is_given_up(docker: FakeDocker) -> None:
 
 
 @pytest.mark.xfail(strict=True, reason="a local script that goes on has no verdict, which is waited for")
-@pytest.mark.timeout(20, method="signal")
+@pytest.mark.timeout(5, method="signal")
 def test_a_docker_that_makes_no_sense_is_lost_contact(docker: FakeDocker) -> None:
     docker.put_program("docker", "echo 'welcome to this host'; cat >/dev/null")
     with pytest.raises(HostError, match="host here: "), engine(HERE, timeout=5.0) as api:
