@@ -45,6 +45,8 @@ class UnknownHostKey(SSHException):
 class _Transport(paramiko.Transport):
     """Patient with hosts that are slow to agree on keys: many at once take longer than paramiko's 15 s."""
 
+    _active_check_timeout = 1.0  # how often its thread wakes for nothing: ten times a second it was
+
     def __init__(self, sock: Any, **options: Any) -> None:
         super().__init__(sock, **options)
         self.handshake_timeout = HANDSHAKE

@@ -19,7 +19,8 @@ from launcher.run.watch import Watcher
 
 CONTACT_TIMEOUT = 300.0
 """Seconds without contact to a host after which the supervisor gives up; the ranks run on."""
-_TICK = 0.1
+_TICK = 0.2
+"""Seconds between two looks at what no stream tells: the lease, a wish to cancel, the time."""
 _SCHEDULER_GRACE = 10.0
 
 

@@ -43,7 +43,12 @@ class Watcher:
                 self._hear(label, data)
         for label in self._listening.lost():
             self._forget(label)
-        return [member for key, member in self.members.items() if member != before[key]]
+        return [
+            member
+            for key, member in self.members.items()
+            if member is not before[key]
+            and member != before[key]  # comparing all of them ten times a second adds up
+        ]
 
     def lost(self) -> dict[str, float]:
         """Seconds without contact, of the hosts that are lost."""
