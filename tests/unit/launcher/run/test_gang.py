@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from launcher.run.gang import MemberStatus, State, all_over, first_failure, read_line
+from launcher.hosts.clock import Clock
+from launcher.run.gang import MemberStatus, State, all_over, first_failure, read_line, rivals_of
 
 KNOWN = {
     key: MemberStatus(key=key, host="h", rank=rank, device=rank)
@@ -78,3 +79,56 @@ def test_the_scheduler_is_named_only_if_no_rank_failed():
 def test_the_scheduler_may_linger_when_all_is_over():
     assert all_over(members("running scheduler 1", "end 0 0 1.0 own", "gone 1 1.0 own vanished").values())
     assert not all_over(members("end 0 0 1.0 own", "running 1 5").values())
+
+
+CLOSE = {"h": Clock(0.0, 0.3), "i": Clock(0.0, 0.2)}
+
+
+def failed(key: str, host: str, ended: float | None, state: State = State.ENDED) -> MemberStatus:
+    rank = None if key == "scheduler" else int(key)
+    return MemberStatus(key=key, host=host, rank=rank, device=rank, state=state, exit_code=1, ended=ended)
+
+
+@pytest.mark.parametrize(("later", "is_rival"), [(0.0, True), (0.49, True), (0.51, False)])
+def test_failures_so_close_that_clocks_cannot_tell_their_order_are_rivals(later, is_rival):
+    first, other = failed("0", "h", 10.0), failed("1", "i", 10.0 + later)
+    assert rivals_of(first, [first, other], CLOSE) == ((other,) if is_rival else ())
+
+
+def test_one_clock_tells_the_order_of_its_host():
+    first, other = failed("0", "h", 10.0), failed("1", "h", 10.0001)
+    assert rivals_of(first, [first, other], {"h": Clock(0.0, 5.0)}) == ()
+
+
+def test_only_failures_are_rivals():
+    first = failed("0", "h", 10.0)
+    stopped, absent = failed("1", "i", 10.1, State.STOPPED), failed("2", "i", None, State.ABSENT)
+    well = MemberStatus(key="3", host="i", rank=3, device=3, state=State.ENDED, exit_code=0, ended=10.0)
+    assert rivals_of(first, [first, stopped, absent, well], CLOSE) == ()
+    assert rivals_of(absent, [first, absent], CLOSE) == ()
+
+
+def test_without_measured_clocks_only_the_same_moment_is_uncertain():
+    first = failed("0", "h", 10.0)
+    assert rivals_of(first, [failed("1", "i", 10.0)], {}) != ()
+    assert rivals_of(first, [failed("1", "i", 10.001)], {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "reason"),
+    [
+        ("gone 0 12.5 own memory 137 ", 137, "out of memory: the kernel killed it"),
+        ("gone 0 12.5 own vanished 127 sh: 0: cannot open x", 127, "sh: 0: cannot open x"),
+        ("gone 0 12.5 own removed", 137, "its container was removed by somebody else"),
+    ],
+)
+def test_docker_tells_more_of_who_is_gone(line, code, reason):
+    member = members(line)["0"]
+    assert (member.state, member.exit_code, member.reason) == (State.GONE, code, reason)
+
+
+def test_a_reason_is_any_text(hostile):
+    text = hostile.replace("\n", " ")
+    assert members(f"end 0 1 12.5 own {text}")["0"].reason == text.rstrip()
+    said = members(f"gone 0 12.5 own vanished 1 x{text}")["0"].reason
+    assert said == f"x{text}".rstrip()
