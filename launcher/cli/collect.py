@@ -89,7 +89,7 @@ def _say_what_came(done: Collected) -> None:
     count, size, received = (sum(host[key] for host in hosts) for key in ("files", "bytes", "received"))
     if count:
         fetched = sum(host["files"] > 0 for host in hosts)
-        say(f"fetched {count} file(s), {_mib(size)} in {_mib(received)}, from {fetched} host(s)")
+        say(f"fetched {count} file(s), {_mib(size)}, {_mib(received)} compressed, from {fetched} host(s)")
     elif hosts:
         say(f"nothing new on {len(hosts)} host(s)")
 

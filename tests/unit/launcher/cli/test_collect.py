@@ -36,7 +36,7 @@ def test_collect(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     assert launcher("collect") == 0
     out, err = capsys.readouterr()
     assert out == f"{run.directory.path}\n"
-    assert err == "fetched 1 file(s), 0.0 MiB in 0.0 MiB, from 1 host(s)\n"
+    assert err == "fetched 1 file(s), 0.0 MiB, 0.0 MiB compressed, from 1 host(s)\n"
     assert (run.directory.path / "LOG0/log.txt").read_text() == "hello\n"
     assert launcher("collect", RUN_ID, "--all-attempts", "--json") == 0
     out, err = capsys.readouterr()
