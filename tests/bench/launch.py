@@ -22,6 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shlex import join
+from typing import Any
 
 import yaml
 
@@ -76,9 +77,7 @@ class Bench:
         began = time.time()
         run = self.place.detached(self.job)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        started = self.place.wait_for(lambda: [e for e in self.place.events(run) if e["event"] == "started"])[
-            0
-        ]
+        started = self._started(run)
         pid = self.place.supervisor_pid(run)
         cpu = cpu_of(pid) + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         self.place.until_running(run, RANKS)
@@ -97,6 +96,17 @@ class Bench:
             "command": started["time"] - began - sum(shown.values()),
             **shown,
         }
+
+    def _started(self, run: str) -> dict[str, Any]:
+        """The event that all have started. Raises RuntimeError where the run ends before."""
+
+        def event() -> dict[str, Any] | None:
+            events = self.place.events(run)
+            if any(each["event"] == "end" for each in events):
+                raise RuntimeError(f"the run has ended: {events}")
+            return next((each for each in events if each["event"] == "started"), None)
+
+        return dict(self.place.wait_for(event))
 
     # ---- OpenSSH: one master connection a host, all `docker run` at once
 

@@ -8,7 +8,7 @@ from tests.bench.simulated import Well, cluster_of
 from tests.place import Place
 from tests.ssh_server import SshServers, write_key
 
-HOSTS = 80
+HOSTS = 66
 
 
 def test_a_run_over_more_hosts_than_are_in_flight_ends_well(tmp_path: Path) -> None:
