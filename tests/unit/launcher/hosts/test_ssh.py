@@ -11,6 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from launcher.hosts import Completed, HostError, connection, ssh
@@ -148,6 +149,27 @@ def test_a_host_that_falls_silent_before_a_script_begins_is_given_up(host, serve
     monkeypatch.setattr(host, "_opened", open_and_fall_silent)
     with pytest.raises(HostError, match="host far: contact lost"):
         host.run(":")
+
+
+@pytest.mark.xfail(strict=True, reason="whoever fails closes the connection that there is by then")
+def test_who_fails_late_does_not_end_what_others_have_connected_anew(
+    host, server, until, monkeypatch
+) -> None:
+    host.run(":")
+    lost, opened = host._transport(), host._opened
+
+    def fail_late():
+        monkeypatch.setattr(host, "_opened", opened)
+        server.drop()
+        until(lambda: not lost.is_active())
+        host.run(":")
+        raise paramiko.SSHException("Timeout opening channel.")
+
+    monkeypatch.setattr(host, "_opened", fail_late)
+    with pytest.raises(HostError):
+        host.run(":")
+    assert host.run("echo well").out == "well\n"
+    assert server.connections == 2
 
 
 def test_a_silent_host_is_no_answer(host, server, until) -> None:
