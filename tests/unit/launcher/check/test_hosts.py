@@ -239,7 +239,7 @@ def test_a_host_that_cannot_be_reached_is_a_finding(needs):
     )
     assert (finding.host, finding.rule, finding.level) == ("far", "contact", Level.ERROR)
     assert finding.words.startswith("ann@127.0.0.1:1: ")
-    assert finding.remedy == "try by hand: ssh ann@127.0.0.1 true"
+    assert finding.remedy.startswith("try by hand: ssh ") and finding.remedy.endswith("ann@127.0.0.1 true")
 
 
 def cgroup_room(tmp_path, limit: str, usage: str, stat: str) -> str:
