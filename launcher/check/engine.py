@@ -44,8 +44,13 @@ def _architecture(api: APIClient, image: str) -> str | None:
 
 def _taken(api: APIClient, nodes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """A privileged container has every device."""
+    from docker.errors import NotFound
+
     for each in api.containers():
-        found = api.inspect_container(each["Id"])
+        try:
+            found = api.inspect_container(each["Id"])
+        except NotFound:  # it has ended meanwhile
+            continue
         config = found["HostConfig"]
         mapped = {device["PathOnHost"] for device in config["Devices"] or ()}
         for node in nodes:

@@ -48,6 +48,8 @@ class Narrator:
             yield from self._member(event)
         elif kind in ("error", "warning"):
             yield f"{kind}: {event['message']}"
+            if kind == "error" and event.get("hint"):
+                yield f"  next: {event['hint']}"
         elif kind == "restart":
             yield f"attempt {event['attempt']} in {event['delay']:g} s"
         elif kind == "end":

@@ -80,9 +80,14 @@ def _retrying() -> tenacity.Retrying:
 
 def _may_pass(error: BaseException) -> bool:
     """Whether trying again may help: a server that is too busy resets connections or sends no banner."""
-    if isinstance(error, (AuthenticationException, BadHostKeyException, UnknownHostKey)):
+    if isinstance(error, (BadHostKeyException, UnknownHostKey)) or _is_no_entry(error):
         return False
     return isinstance(error, (SSHException, EOFError, ConnectionError))
+
+
+def _is_no_entry(error: BaseException) -> bool:
+    """Whether the host does not let us in."""
+    return isinstance(error, AuthenticationException) or "No authentication methods" in str(error)
 
 
 # ---- what a connection is made from
@@ -173,6 +178,8 @@ def _shared(gateway: fabric.Connection, endpoint: Endpoint) -> fabric.Connection
     )
     with _registry:
         if identity not in _gateways:
+            gateway.connect_timeout = int(CONNECT)
+            gateway.connect_kwargs = {**_options(endpoint), **gateway.connect_kwargs}
             _trust(gateway, endpoint)
             _gateways[identity] = gateway
             _gateway_locks[id(gateway)] = threading.Lock()
@@ -221,17 +228,17 @@ def _explained(endpoint: Endpoint, connection: fabric.Connection, error: Excepti
 
 
 def _words(endpoint: Endpoint, connection: fabric.Connection, error: Exception) -> tuple[str, str | None]:
-    by_hand = f"try by hand: ssh {endpoint.user + '@' if endpoint.user else ''}{endpoint.address} true"
+    by_hand = f"try by hand: ssh -p {connection.port} {connection.user}@{endpoint.address} true"
     if isinstance(error, BadHostKeyException):
-        shown, known = error.key.fingerprint, error.expected_key.fingerprint
-        words = (
-            f"its host key is {shown}, but {known} is known: the host was set up anew, or it is another one"
+        words = f"its host key is {error.key.fingerprint}, but {error.expected_key.fingerprint} is known"
+        return (
+            words,
+            "if it was set up anew, remove the old key (ssh-keygen -R) and add the new one; else beware",
         )
-        return words, "if you know why it changed, remove the old key (ssh-keygen -R) and add the new one"
     if isinstance(error, UnknownHostKey):
-        hint = "compare the fingerprint on the host, then add the key to known_hosts: ssh-keyscan"
-        return str(error), f"{hint} {connection.host}"
-    if isinstance(error, AuthenticationException):
+        hint = "compare the fingerprint on the host, then add the key to known_hosts: ssh-keyscan -p"
+        return str(error), f"{hint} {connection.port} {connection.host}"
+    if _is_no_entry(error):
         keys = "a key that it accepts: ssh-copy-id, ssh-add, or `ssh.key` and `ssh.user` in the cluster file"
         return f"it does not let {connection.user} in: {error}", keys
     if isinstance(error, NoValidConnectionsError):

@@ -21,6 +21,7 @@ from launcher.remote import script
 
 _BASE = "http+docker://host"
 _TIMEOUT = 120.0
+_KILLED = 128
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def _why(host: Host, dial: Dial, error: Exception) -> LauncherError:
     words = done.err.strip()
     if done.code == FENCED:
         return Fenced(f"host {host.label}: {words}")
-    if done.code and words:
+    if 0 < done.code < _KILLED and words:
         return RemoteError(f"host {host.label}: {words}", hint=_hint(words))
     return HostError(f"host {host.label}: Docker hung up: {words or error}")
 
@@ -75,7 +76,6 @@ class _Connection(urllib3.connection.HTTPConnection):
         if self._dial is None:
             raise ConnectionError("the channel to Docker has been closed")
         self.sock, self._dial = self._dial.socket, None
-
 
     def close(self) -> None:
         """The channel stays: when it ended before its time, its script still has something to say."""

@@ -63,7 +63,10 @@ def _matches(pattern: str, name: str) -> bool:
     if pattern.startswith("|1|"):
         from paramiko.hostkeys import HostKeys
 
-        return HostKeys.hash_host(name, pattern) == pattern
+        try:
+            return HostKeys.hash_host(name, pattern) == pattern
+        except (ValueError, IndexError, AssertionError):  # damaged
+            return False
     if "*" not in pattern and "?" not in pattern:
         return pattern.lower() == name.lower()
     regular = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
@@ -72,10 +75,11 @@ def _matches(pattern: str, name: str) -> bool:
 
 def _key(line: str) -> PKey | None:
     """The key of a line; None for what is no key, or of a kind that we do not know."""
+    from paramiko import SSHException
     from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 
     try:
         entry = HostKeyEntry.from_line(line)
-    except InvalidHostKey:
+    except (InvalidHostKey, SSHException, ValueError, IndexError):  # damaged
         return None
     return entry.key if entry is not None else None

@@ -12,6 +12,7 @@ from typing import IO, BinaryIO
 from launcher.hosts.base import Completed, HostError
 
 _READ = 65536
+_LAST_WORDS = 3.0
 
 
 class LocalStream:
@@ -37,14 +38,17 @@ class LocalStream:
 class LocalDial:
     """A local script at the other end of a socket."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
+    def __init__(self, label: str, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
+        self._label = label
         self._process = process
         self.socket = ours
 
     def verdict(self) -> Completed:
-        assert self._process.stderr is not None
-        errors = self._process.stderr.read()
-        return Completed(self._process.wait(), "", _text(errors))
+        try:
+            _, errors = self._process.communicate(timeout=_LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            raise HostError(f"host {self._label}: it fell silent") from None
+        return Completed(self._process.returncode, "", _text(errors))
 
     def close(self) -> None:
         self.socket.close()
@@ -92,7 +96,8 @@ class LocalHost:
         ours, theirs = socket.socketpair()
         ours.settimeout(timeout)
         with theirs:
-            return LocalDial(self._start(script, *words, stdin=theirs.fileno(), out=theirs.fileno()), ours)
+            process = self._start(script, *words, stdin=theirs.fileno(), out=theirs.fileno())
+            return LocalDial(self._label, process, ours)
 
     def attend(self, script: str, *words: str, terminal: bool) -> int:
         return subprocess.run(["/bin/sh", "-c", script, "launcher", *words], check=False).returncode

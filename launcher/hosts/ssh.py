@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 import fabric
@@ -13,6 +13,7 @@ import paramiko
 from paramiko.ssh_exception import ChannelException, SSHException
 
 from launcher.hosts.base import Completed, HostError
+from launcher.hosts.channel import PIECE, bounded, converse, left
 from launcher.hosts.command import command_line
 from launcher.hosts.connection import CHANNEL, open_connection
 from launcher.hosts.endpoint import Endpoint
@@ -20,7 +21,6 @@ from launcher.hosts.terminal import attend
 
 CHANNELS = 4
 """Open at once on one connection; sshd refuses the eleventh (MaxSessions)."""
-_PIECE = 65536
 _LAST_WORDS = 5.0
 _NO_STATUS = -1
 _QUIET = "exec 2>/dev/null\n"
@@ -39,7 +39,7 @@ class SshStream:
 
     def read(self) -> bytes:
         try:
-            return self._channel.recv(_PIECE)
+            return self._channel.recv(PIECE)
         except (SSHException, OSError, EOFError) as error:
             raise self._host.error(error) from error
 
@@ -58,9 +58,10 @@ class SshDial:
 
     def verdict(self) -> Completed:
         """What the script said when it ended before its time. Raises HostError where contact is lost."""
-        self.socket.settimeout(_LAST_WORDS)
+        deadline = time.monotonic() + _LAST_WORDS
         try:
-            return self._host.finished(self.socket, b"", time.monotonic() + _LAST_WORDS)
+            output, errors = converse(self.socket, b"", None, deadline)
+            return self._host.completed(self.socket, output, errors, deadline)
         except TimeoutError:
             raise HostError(f"host {self._host.label}: it fell silent") from None
 
@@ -92,8 +93,8 @@ class SshHost:
         deadline = time.monotonic() + timeout
         with self._channel(script, words, timeout) as channel:
             try:
-                _send(channel, stdin, deadline)
-                return self._receive(channel, out, deadline)
+                output, errors = converse(channel, stdin, out, deadline)
+                return self.completed(channel, output, errors, deadline)
             except TimeoutError:
                 raise HostError(f"host {self.label}: no answer within {timeout:g} s") from None
             except (SSHException, OSError, EOFError) as error:
@@ -108,17 +109,22 @@ class SshHost:
         return SshDial(self, channel)
 
     def attend(self, script: str, *words: str, terminal: bool) -> int:
-        return attend(self._opened(), command_line(script, words), terminal=terminal)
+        try:
+            return attend(self._opened(), command_line(script, words), terminal=terminal)
+        except (SSHException, OSError, EOFError) as error:
+            raise self.error(error) from error
 
     def close(self) -> None:
         with self._connecting:
-            if self._connection is not None:
-                self._connection.client.close()
-                self._connection = None
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with suppress(SSHException, OSError, EOFError):  # its gateway may be gone
+                    connection.client.close()
 
     def give_back(self, channel: paramiko.Channel) -> None:
         """Close a channel, so that another can be opened."""
-        channel.close()
+        with suppress(SSHException, OSError, EOFError):  # the connection is dying: so is the channel
+            channel.close()
         self._channels.release()
 
     def error(self, error: Exception) -> HostError:
@@ -137,18 +143,24 @@ class SshHost:
         """A channel on which the script runs. Raises HostError."""
         if not self._channels.acquire(timeout=timeout):
             raise HostError(f"host {self.label}: its {CHANNELS} channels were busy for {timeout:g} s")
+        connection = self._connection
         try:
             channel = self._opened()
-            with _bounded(channel.get_transport()):
+            with bounded(channel.get_transport(), CHANNEL):
                 channel.exec_command(command_line(script, words))
         except (SSHException, OSError, EOFError) as error:
             self._channels.release()
-            self.close()  # it is dead, whatever TCP thinks; the next use connects anew
+            self._give_up(connection)
             raise self.error(error) from error
         except HostError:
             self._channels.release()
             raise
         return channel
+
+    def _give_up(self, connection: fabric.Connection | None) -> None:
+        """A connection that opens no channel is dead, whatever TCP thinks; by now there may be a new one."""
+        if connection is self._connection:
+            self.close()
 
     def _opened(self) -> paramiko.Channel:
         transport = self._transport()
@@ -167,68 +179,16 @@ class SshHost:
             transport: paramiko.Transport = self._connection.transport
             return transport
 
-    def _receive(self, channel: paramiko.Channel, out: BinaryIO | None, deadline: float) -> Completed:
-        output = bytearray()
-        while piece := _next_piece(channel, deadline):
-            output += b"" if out is not None else piece
-            if out is not None:
-                out.write(piece)
-        return self.finished(channel, bytes(output), deadline)
-
-    def finished(self, channel: paramiko.Channel, output: bytes, deadline: float) -> Completed:
-        """The end of a script whose output has been read. Raises HostError where it has none."""
-        errors = bytearray()
-        while piece := channel.recv_stderr(_PIECE):
-            errors += piece
-        if not channel.status_event.wait(_left(deadline)):
+    def completed(
+        self, channel: paramiko.Channel, output: bytes, errors: bytes, deadline: float
+    ) -> Completed:
+        """The end of a script whose output has been read. Raises HostError for none, TimeoutError."""
+        if not channel.status_event.wait(left(deadline)):
             raise TimeoutError
         if channel.exit_status == _NO_STATUS:
             raise HostError(f"host {self.label}: contact lost before a script had ended")
         return Completed(channel.exit_status, _text(output), _text(errors))
 
 
-@contextmanager
-def _bounded(transport: paramiko.Transport) -> Iterator[None]:
-    """End a connection on which the other side does not answer: paramiko would wait for ever."""
-    watchdog = threading.Timer(CHANNEL, transport.close)
-    watchdog.daemon = True
-    watchdog.start()
-    try:
-        yield
-    finally:
-        watchdog.cancel()
-
-
-def _send(channel: paramiko.Channel, stdin: bytes | BinaryIO, deadline: float) -> None:
-    """All of the input, then its end; a script that takes no more has its reasons, and says them."""
-    try:
-        for piece in _pieces(stdin):
-            channel.settimeout(_left(deadline))
-            channel.sendall(piece)
-        channel.shutdown_write()
-    except TimeoutError:
-        raise
-    except OSError:  # "Socket is closed": it has ended already
-        if not channel.get_transport().is_active():
-            raise
-
-
-def _pieces(stdin: bytes | BinaryIO) -> Iterator[bytes]:
-    if isinstance(stdin, bytes):
-        yield from (stdin[at : at + _PIECE] for at in range(0, len(stdin), _PIECE))
-    else:
-        yield from iter(lambda: stdin.read(_PIECE), b"")
-
-
-def _next_piece(channel: paramiko.Channel, deadline: float) -> bytes:
-    channel.settimeout(_left(deadline))
-    return channel.recv(_PIECE)
-
-
-def _left(deadline: float) -> float:
-    """Seconds; at least one look is taken."""
-    return max(0.001, deadline - time.monotonic())
-
-
-def _text(data: bytes | bytearray) -> str:
-    return bytes(data).decode("utf-8", "replace")
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

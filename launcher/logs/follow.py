@@ -85,6 +85,8 @@ class Follower:
             if lines:
                 heard = time.monotonic()
                 yield lines
+            elif not (tail.is_level or tail.lost()):
+                heard = time.monotonic()  # not all hosts have said yet what there is
             elif is_over(self.directory, attempt) and time.monotonic() - heard > _QUIET:
                 return
             for label in tail.lost().keys() - lost:

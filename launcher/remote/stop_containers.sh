@@ -13,7 +13,10 @@ for key in $(unended); do
     [ -e "$state/$key.stop" ] || write "$state/$key.stop" "$(now)"
     ! alive "$state/$key.host" || { kill "-$signal" "$pid" 2>/dev/null && signalled=$((signalled + 1)); }
 done
-set -- $(containers_of "$run" "$attempt")
+living() { # $ids is what runs now; no answer does not mean none
+    ids=$(containers_of "$run" "$attempt") || die 1 "Docker does not answer: containers may still run"
+}
+living && set -- $ids
 if [ "$signal" != KILL ]; then
     [ "$#" -le "$signalled" ] || engine kill --signal "$signal" "$@" >/dev/null
     exit 0
@@ -24,7 +27,7 @@ while [ "$#" -gt 0 ]; do
     [ "$tries" -lt 60 ] || die 1 "containers of this run do not end: $*"
     engine kill "$@" >/dev/null
     tries=$((tries + 1))
-    set -- $(containers_of "$run" "$attempt")
+    living && set -- $ids
     [ "$#" -eq 0 ] || sleep 0.1
 done
 for key in $(unended); do # who was killed could not write its exit code

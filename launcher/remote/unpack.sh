@@ -5,5 +5,5 @@ mkdir -p "${1%/*}" && fresh=$(mktemp -d "$1.XXXXXX") || exit 1
 give_up() { chmod -R u+w "$fresh" && rm -rf "$fresh" "$fresh.tar"; }
 cat >"$fresh.tar" && sum=$(sha256sum <"$fresh.tar") || { give_up; exit 1; }
 [ "${sum%% *}" = "${1##*/}" ] || { give_up; die 1 "the code did not arrive whole"; }
-tar -xf "$fresh.tar" -C "$fresh" && rm "$fresh.tar" && chmod -R a-w,a+rX "$fresh" || { give_up; exit 1; }
+cd "$fresh" && tar -xf "$fresh.tar" && rm "$fresh.tar" && chmod -R a-w,a+rX "$fresh" || { give_up; exit 1; }
 mv -T "$fresh" "$1" 2>/dev/null || { give_up; [ -d "$1" ]; }

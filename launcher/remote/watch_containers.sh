@@ -21,7 +21,7 @@ engine_logs() { # container: what it said, on both outputs
     docker logs --tail 1 "$1" 2>&1 || sudo -n docker logs --tail 1 "$1" 2>&1
 }
 ask() { # key: what Docker knows of it: status, exit code, whether it was out of memory
-    id=$(container_of "$1")
+    id=$(container_of "$1") || { echo unknown; return; }
     [ -n "$id" ] || { echo none; return; }
     engine inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$id"
 }
@@ -43,11 +43,12 @@ look_at() { # key
         printf 'absent %s\n' "$1"
         ;;
     exited | dead)
-        why=vanished && [ "$4" != true ] || why=memory
-        said=$(engine_logs "$(container_of "$1")" | tail -n 1) # of who could not begin: others write to log.txt
+        why=vanished said=
+        [ "$4" != true ] || why=memory
+        [ "$3" = 137 ] || said=$(engine_logs "$(container_of "$1")" | tail -n 1) # who began writes to log.txt
         printf 'gone %s %s %s %s %s %s\n' "$1" "$(now)" "$(how "$1")" "$why" "$3" "$said"
         ;;
-    *) locate && return 1 ;; # it runs: Docker has started it again, or not shown its pid
+    *) locate && return 1 ;; # it runs, and its pid was not known; or Docker does not answer
     esac
 }
 locate

@@ -50,6 +50,7 @@ def open_shell(spec: Spec, label: str | None, *, terminal: bool) -> int:
     if where not in {part.label for part in offline.hosts}:
         hosts = ", ".join(part.label for part in offline.hosts)
         raise UsageError(f"no host {where} in the cluster file", hint=f"its hosts: {hosts}")
+    shell_container(offline.members[0])  # before anything is touched
     host = connect(endpoints_of(spec.cluster)[where])
     try:
         owners = {where: owner_on(host)}
@@ -79,9 +80,18 @@ def _enter(host: Host, bound: Plan, code: snapshot.Snapshot | None, *, terminal:
             words = docker_words(container, sudo=part.sudo, how=how)
             return host.attend(script("shell"), container.name, *words, terminal=terminal)
     finally:
+        _leave(host, part, run_id)
+
+
+def _leave(host: Host, part: HostPlan, run_id: str) -> None:
+    """Nothing stays; what one step cannot do keeps no other from being done."""
+    try:
         checked(host, script("remove_containers"), part.run_dir, str(_EPOCH), run_id)
-        locks.release(host, part, _EPOCH, run_id)
-        checked(host, script("finish"), part.run_dir, str(_EPOCH), "0")
+    finally:
+        try:
+            locks.release(host, part, _EPOCH, run_id)
+        finally:
+            checked(host, script("finish"), part.run_dir, str(_EPOCH), "0")
 
 
 def shell_container(member: Member) -> Container:

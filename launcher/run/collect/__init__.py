@@ -44,6 +44,7 @@ def collect(directory: RunDir, hosts: Iterable[Host], plan: Plan) -> tuple[Broug
     place = Place(directory.attempt(plan.binding.attempt))
     with directory.collect_lock():
         outcomes = try_on_all(hosts, lambda host: _bring_logs(_logs_of(host, plan), place))
+        place.tidy()
         if int(plan.binding.attempt) == directory.attempts()[-1]:
             link_logs(directory, plan)
     return _whole(outcomes)
@@ -70,6 +71,7 @@ def collect_checkpoints(directory: RunDir, hosts: Iterable[Host], plan: Plan) ->
 
         brought = _whole(try_on_all(all_hosts, bring_from))
         _prune(place, brought)
+        place.tidy()
     return brought
 
 

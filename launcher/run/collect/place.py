@@ -78,6 +78,9 @@ class Place:
                 for path in paths:
                     _prune_one(path, str(path.relative_to(self.target)) in keep)
             _remove_tree(self.target / _PARTIAL / name)
+
+    def tidy(self) -> None:
+        """Remove the place of partial files once it is empty; for when nothing is fetched any more."""
         partials = self.target / _PARTIAL
         if partials.is_dir() and not any(partials.iterdir()):
             partials.rmdir()

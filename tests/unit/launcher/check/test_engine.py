@@ -61,7 +61,6 @@ def test_devices_that_containers_have(docker: FakeDocker, needs: HostNeeds) -> N
     assert [each.rule for each in examine({"here": asking}, {"here": HERE})] == ["containers"] * 3
 
 
-@pytest.mark.xfail(strict=True, reason="a container that ends meanwhile fails the whole check")
 def test_a_container_that_ends_while_it_is_looked_at_has_no_device(
     docker: FakeDocker, needs: HostNeeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:

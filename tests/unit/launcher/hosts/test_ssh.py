@@ -63,13 +63,11 @@ def test_output_goes_to_a_file_byte_for_byte(host) -> None:
     assert (done.out, done.err) == ("", "err\n")
 
 
-@pytest.mark.xfail(strict=True, reason="standard error is read last: a window of it is all that fits")
 def test_much_may_be_said_on_standard_error(host) -> None:
     done = host.run("head -c 3000000 /dev/zero >&2; echo out", timeout=2.0)
     assert (done.out, len(done.err)) == ("out\n", 3_000_000)
 
 
-@pytest.mark.xfail(strict=True, reason="output is read when all input has been sent")
 def test_much_may_go_both_ways_at_once(host) -> None:
     data = bytes(6_000_000)
     with tempfile.TemporaryFile() as out:
@@ -151,7 +149,6 @@ def test_a_host_that_falls_silent_before_a_script_begins_is_given_up(host, serve
         host.run(":")
 
 
-@pytest.mark.xfail(strict=True, reason="whoever fails closes the connection that there is by then")
 def test_who_fails_late_does_not_end_what_others_have_connected_anew(
     host, server, until, monkeypatch
 ) -> None:
@@ -182,7 +179,6 @@ def test_a_silent_host_is_no_answer(host, server, until) -> None:
     server.resume()
 
 
-@pytest.mark.xfail(strict=True, reason="what paramiko raises while a session is opened is let through")
 def test_a_person_is_told_of_a_lost_host_as_any_script_is(host, server, monkeypatch) -> None:
     host.run(":")
     monkeypatch.setattr(ssh, "CHANNEL", 0.2)
@@ -328,7 +324,6 @@ def test_every_failure_gives_its_channel_back(host, server) -> None:
     assert host.run("echo well", timeout=5.0).out == "well\n"
 
 
-@pytest.mark.xfail(strict=True, reason="what paramiko raises while it closes is let through")
 def test_a_connection_that_dies_while_it_is_closed_breaks_nothing(host, monkeypatch) -> None:
     opened = host._opened
 

@@ -228,7 +228,6 @@ def test_following_begins_with_the_newest_attempt(run: FakeRun) -> None:
     assert follow(run, View(grep=re.compile("[bc]"), lines=5))[0] == [("2", "0", "b"), ("2", "0", "c")]
 
 
-@pytest.mark.xfail(strict=True, reason="quiet is counted before the hosts have said anything")
 def test_following_ends_though_a_member_was_never_started(
     run: FakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

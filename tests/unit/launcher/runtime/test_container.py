@@ -430,7 +430,6 @@ def test_a_docker_that_does_not_answer_has_its_containers_still(gang: Gang) -> N
         RUNTIME.remove(HOST, gang.plan, gang.part, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="no answer is taken for no container")
 def test_a_docker_that_does_not_answer_does_not_mean_that_nothing_runs(gang: Gang) -> None:
     process = gang.start("0")
     gang.docker.set(refusal="Cannot connect to the Docker daemon")
