@@ -15,7 +15,7 @@ RANKS   ?=
 STEPS   ?=
 ARGS    ?=
 
-.PHONY: help setup setup-dev gd-8p lint check test test-images test-cluster golden clean
+.PHONY: help setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
 .DELETE_ON_ERROR:
 
 help:
@@ -108,6 +108,10 @@ test-cluster: $(VENV)/.dev
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden
 	@git --no-pager diff --stat -- tests/golden
+
+# 125 to 1,000 simulated hosts: how time and memory grow. HOSTS="…" for other numbers; prints Markdown.
+bench-scale: $(VENV)/.dev
+	$(BIN)/python -m tests.bench.scale $(if $(HOSTS),--hosts $(HOSTS))
 
 clean:
 	rm -rf prepared build dist .pytest_cache .mypy_cache .ruff_cache .coverage*

@@ -1,8 +1,8 @@
 """How time and memory grow with the number of hosts: real runs of the launcher on hosts that are simulated.
 
-    make bench-scale          (no root; 2 GB of memory at 1,000 hosts)
+    make bench-scale          (no root)
 
-The hosts are SSH servers in one other process, so a machine with few cores spends about half of the time on
+The hosts are SSH servers in other processes, so a machine with few cores spends about half of the time on
 them. A run has one rank a host; it begins with cold connections, idles, and ends when the ranks are told to.
 Prints Markdown: medians, and of each the ratio to that of the hosts before.
 """
@@ -11,139 +11,32 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from launcher.run.events import read_events
-from tests.bench.simulated import cluster_of
+from tests.bench.processes import Command, Figures, Hosts, Sampler
 from tests.place import Place
-from tests.ssh_server import write_key
 
 IDLE = 20.0
 PATIENCE = 1800.0
-TICKS = os.sysconf("SC_CLK_TCK")
 BEFORE, AFTER = ("connect", "check", "lock", "bind", "upload", "start"), ("stop", "collect", "unlock")
-Figures = dict[str, float]
-
-
-# ---- the hosts
-
-
-@contextmanager
-def simulated(count: int, path: Path) -> Iterator[tuple[Place, subprocess.Popen[str]]]:
-    """A place whose cluster is so many hosts, and the process of those."""
-    key, known_hosts = write_key(path / "key"), path / "known_hosts"
-    words = ["--count", str(count), "--key", str(key), "--known-hosts", str(known_hosts)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.simulated", *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin and process.stdout
-    ports = [int(line) for line in iter(process.stdout.readline, "ready\n")]
-    try:
-        yield Place(path, cluster_of(ports, key, known_hosts)), process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-# ---- processes
-
-
-def cpu_of(pid: int) -> float:
-    """CPU seconds of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-@dataclass(frozen=True)
-class Used:
-    """What a command took: seconds, CPU seconds, and the most MB that it had."""
-
-    seconds: float
-    cpu: float
-    memory: float
-
-    def figures(self, what: str) -> Figures:
-        """As rows of the table."""
-        return {
-            f"{what}: seconds": self.seconds,
-            f"{what}: CPU seconds": self.cpu,
-            f"{what}: peak MB": self.memory,
-        }
-
-
-class Command:
-    """A command of the launcher on its way."""
-
-    def __init__(self, place: Place, *words: str | Path) -> None:
-        self.began = time.time()
-        with open(place.path / "said", "ab") as said:
-            line = [sys.executable, "-m", "launcher", *map(str, words)]
-            self._process = subprocess.Popen(
-                line, cwd=place.path, env=place.environ, stdout=said, stderr=said
-            )
-
-    def end(self) -> Used:
-        """Wait for its end, which must be a good one."""
-        _, status, used = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        assert self._process.returncode == 0, f"{self._process.args}: {self._process.returncode}"
-        return Used(time.time() - self.began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
-
-
-class Sampler:
-    """CPU seconds and peak MB of a process that is not our own child, until it has gone."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self.cpu = self.memory = 0.0
-        self.look()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
-
-    def look(self) -> float:
-        """CPU seconds so far."""
-        self.cpu = cpu_of(self._pid)
-        status = Path(f"/proc/{self._pid}/status").read_text()
-        if "VmHWM:" in status:  # a zombie has no memory
-            self.memory = int(status.partition("VmHWM:")[2].split()[0]) / 1000
-        return self.cpu
-
-    def end(self) -> None:
-        """Wait until the process has gone."""
-        self._thread.join()
-
-    def _follow(self) -> None:
-        with suppress(FileNotFoundError, ProcessLookupError):
-            while True:
-                self.look()
-                time.sleep(0.1)
-
-
-# ---- one run
 
 
 def measure(count: int) -> Figures:
     """All figures of so many hosts."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as path,
-        simulated(count, Path(path)) as (place, hosts),
+        Hosts(count, Path(path)) as hosts,
     ):
+        place = Place(Path(path), hosts.cluster)
         job = place.job("true", name="scale", ranks=count)
         try:
             figures = _run(place, job, count, hosts)
@@ -156,20 +49,20 @@ def measure(count: int) -> Figures:
         return figures | check.figures("`check`")
 
 
-def _run(place: Place, job: Path, count: int, hosts: subprocess.Popen[str]) -> Figures:
+def _run(place: Place, job: Path, count: int, hosts: Hosts) -> Figures:
     command = Command(place, "run", job, "-c", place.cluster)
     events = _Events(place)
     events.until(lambda: events.count("supervisor"))
     supervisor = Sampler(place.supervisor_pid(place.only_run()))
     events.until(lambda: events.count("started"))
-    cpu, cpu_of_hosts = supervisor.look(), cpu_of(hosts.pid)
+    cpu, cpu_of_hosts = supervisor.look(), hosts.cpu
     events.until(lambda: events.count("member") >= count)
     before = supervisor.look()
     time.sleep(IDLE)
     idle = supervisor.look() - before
     status = Command(place, "status").end()
     released = time.time()
-    print(file=hosts.stdin, flush=True)
+    hosts.end_ranks()
     used = command.end()
     supervisor.end()
     seconds = place.result(place.only_run())["seconds"]
@@ -223,9 +116,6 @@ class _Events:
         for path in self._place.path.glob("runs/*/events.jsonl"):
             events, self._offset = read_events(path, self._offset)
             self._all += events
-
-
-# ---- the table
 
 
 def report(rows: dict[int, list[Figures]]) -> None:

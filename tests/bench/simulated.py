@@ -1,9 +1,9 @@
 """Hosts that are SSH servers and nothing else: each script of the launcher gets the answer of a well host.
 
-    python -m tests.bench.simulated --count 1000 --key KEY --known-hosts FILE
+    python -m tests.bench.simulated --count 100 --key KEY
 
-runs them in a process of their own. It prints a port a line and then `ready`; ranks run until a line comes on
-standard input, hosts until that ends.
+runs them in a process of their own. It prints their lines of known_hosts, then `ready`; ranks run until
+a line comes on standard input, hosts until that ends.
 """
 
 from __future__ import annotations
@@ -112,6 +112,11 @@ class Well:
                 return
 
 
+def port_of(line: str) -> int:
+    """The port in a line of a known_hosts file."""
+    return int(line.partition(" ")[0].rpartition(":")[2])
+
+
 def cluster_of(ports: list[int], key: Path, known_hosts: Path) -> dict[str, object]:
     """A cluster file of one CPU host at each port."""
     hosts = [
@@ -140,15 +145,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--key", type=Path, required=True)
-    parser.add_argument("--known-hosts", type=Path, required=True)
     options = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     logging.getLogger("tests.ssh_server").setLevel(logging.CRITICAL)  # clients may hang up
     well = Well()
     with SshServers(options.count, options.key, well) as servers:
-        options.known_hosts.write_text(servers.known_hosts())
-        print(*(server.port for server in servers), "ready", sep="\n", flush=True)
+        print(servers.known_hosts(), end="ready\n", flush=True)
         sys.stdin.readline()
         well.over.set()
         sys.stdin.read()
