@@ -15,7 +15,7 @@ RANKS   ?=
 STEPS   ?=
 ARGS    ?=
 
-.PHONY: help setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
+.PHONY: bench-launch help setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
 .DELETE_ON_ERROR:
 
 help:
@@ -104,6 +104,11 @@ test-images: $(VENV)/.dev
 # Each of three sessions has hosts of its own; most tests wait. FULL=1 runs the long ones, too.
 test-cluster: $(VENV)/.dev
 	$(BIN)/pytest -q -n 3 $(if $(FULL),,-m 'not full') tests/cluster
+
+# Beside the launcher, OpenSSH and Ansible start the same containers.
+bench-launch: $(VENV)/.dev
+	$(BIN)/pip install --quiet "ansible-core>=2.17,<3"
+	$(BIN)/python -m tests.bench.launch
 
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden

@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -41,6 +42,7 @@ WELL = {
     **dict.fromkeys(("take_lease", "exit_code", "lock", "put", "is_there", "start", "stop"), ""),
     **dict.fromkeys(("manifest", "unlock", "finish", "renew", "unpack", "make_private"), ""),
     "elapsed": "0\n",
+    "clock": lambda: f"{time.time()}\n",
 }
 """Answers of a host on which everything works."""
 

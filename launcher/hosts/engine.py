@@ -24,26 +24,54 @@ _TIMEOUT = 120.0
 _KILLED = 128
 
 
+class Engine:
+    """A way to a host's Docker, open until it is closed; `fence` is run directory and epoch, for changes."""
+
+    def __init__(
+        self,
+        host: Host,
+        *,
+        fence: tuple[str, int] | None = None,
+        sudo: bool = False,
+        timeout: float = _TIMEOUT,
+    ) -> None:
+        run_dir, epoch = ("", "") if fence is None else (fence[0], str(fence[1]))
+        self._host, self._timeout = host, timeout
+        self._dial = host.dial(script("engine"), run_dir, epoch, "sudo" if sudo else "", timeout=timeout)
+        self._client: docker.APIClient | None = None
+
+    @contextmanager
+    def use(self) -> Iterator[docker.APIClient]:
+        """Its client. Raises Fenced, RemoteError with Docker's own words, HostError."""
+        host = self._host
+        try:
+            if self._client is None:
+                self._client = _client(self._dial, self._timeout)
+            yield self._client
+        except APIError as error:
+            raise RemoteError(f"host {host.label}: {error.explanation or error}") from error
+        except requests.Timeout as error:
+            words = f"host {host.label}: Docker did not answer within {self._timeout:g} s"
+            raise HostError(words) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, DockerException, OSError) as error:
+            raise _why(host, self._dial, error) from error
+
+    def close(self) -> None:
+        """Hang up."""
+        self._dial.close()
+
+
 @contextmanager
 def engine(
     host: Host, *, fence: tuple[str, int] | None = None, sudo: bool = False, timeout: float = _TIMEOUT
 ) -> Iterator[docker.APIClient]:
-    """A client of the host's Docker; `fence` is run directory and epoch, for changes.
-
-    Raises Fenced, RemoteError with Docker's own words, HostError.
-    """
-    run_dir, epoch = ("", "") if fence is None else (fence[0], str(fence[1]))
-    dial = host.dial(script("engine"), run_dir, epoch, "sudo" if sudo else "", timeout=timeout)
+    """A client of the host's Docker, for a moment. Raises as `Engine.use` does."""
+    opened = Engine(host, fence=fence, sudo=sudo, timeout=timeout)
     try:
-        yield _client(dial, timeout)
-    except APIError as error:
-        raise RemoteError(f"host {host.label}: {error.explanation or error}") from error
-    except requests.Timeout as error:
-        raise HostError(f"host {host.label}: Docker did not answer within {timeout:g} s") from error
-    except (requests.RequestException, urllib3.exceptions.HTTPError, DockerException, OSError) as error:
-        raise _why(host, dial, error) from error
+        with opened.use() as api:
+            yield api
     finally:
-        dial.close()
+        opened.close()
 
 
 def _why(host: Host, dial: Dial, error: Exception) -> LauncherError:

@@ -56,6 +56,11 @@ def plan_and_json(spec: Spec, binding: Binding | None = None) -> tuple[Plan, byt
     return signed(made)
 
 
+def hosts_used(spec: Spec) -> list[str]:
+    """Labels of the hosts that the job uses, in rank order. Raises SpecError."""
+    return list(dict.fromkeys(slot.host.label for slot in _placed(spec)))
+
+
 def _placed(spec: Spec) -> tuple[Slot, ...]:
     try:
         return place(spec.cluster, spec.job)
@@ -65,7 +70,7 @@ def _placed(spec: Spec) -> tuple[Slot, ...]:
 
 def _rendezvous(spec: Spec, slots: Sequence[Slot]) -> Rendezvous:
     launch = spec.job.launch_on(spec.cluster.device, len(slots))
-    hosts = list(dict.fromkeys(slot.host.label for slot in slots))
+    hosts = dict.fromkeys(slot.host.label for slot in slots)
     first = slots[0].host
     problems = list(_rendezvous_problems(spec, launch, slots, len(hosts)))
     if problems:

@@ -37,6 +37,20 @@ labelled() { # run, attempt: pids that carry both in their environment
 carries() { # environment of a process, NAME=value: a whole variable, not a part of another one's value
     { tr '\n\0' ' \n' <"$1"; } 2>/dev/null | grep -qxF -e "$2"
 }
+watch_all() { # seconds between looks, keys…: `look_at KEY` until each has settled; a beat now and then
+    nap=$1 looks=0 settled=' ' && shift
+    while :; do
+        left=0
+        for key; do
+            case $settled in *" $key "*) continue ;; esac
+            if look_at "$key"; then settled="$settled$key "; else left=$((left + 1)); fi
+        done
+        [ "$left" -gt 0 ] || return 0
+        looks=$((looks + 1))
+        [ $((looks % 10)) -ne 1 ] || echo beat || return 0
+        sleep "$nap"
+    done
+}
 log_of() { # key: name of a member's log directory
     [ "$1" = scheduler ] && echo LOG_SCHED || printf 'LOG%s\n' "$1"
 }

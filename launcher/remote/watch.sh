@@ -1,6 +1,6 @@
 # state directory, seconds between looks, keys…: a line for each change, a beat now and then, until all have ended
 state=$1 nap=$2 && shift 2
-settled=' ' running=' ' looks=0
+running=' '
 look_at() { # key
     if [ -s "$state/$1.end" ]; then # a host that lost power may leave an empty one
         read -r code time rest <"$state/$1.end"
@@ -19,14 +19,4 @@ look_at() { # key
         printf 'gone %s %s %s %s\n' "$1" "$(now)" "$how" "$why"
     fi
 }
-while :; do
-    left=0
-    for key; do
-        case $settled in *" $key "*) continue ;; esac
-        if look_at "$key"; then settled="$settled$key "; else left=$((left + 1)); fi
-    done
-    [ "$left" -gt 0 ] || exit 0
-    looks=$((looks + 1))
-    [ $((looks % 10)) -ne 1 ] || echo beat || exit 0
-    sleep "$nap"
-done
+watch_all "$nap" "$@"

@@ -1,7 +1,7 @@
 # state directory, seconds between looks, run, attempt, keys…: as watch.sh, of containers. Docker is asked where they
 # are, once; from then on the processes are looked at, as Docker's answer costs more than a look.
 state=$1 nap=$2 run=$3 attempt=$4 && shift 4
-settled=' ' running=' ' looks=0
+running=' '
 locate() { # containers of this attempt: a record for each that runs, by the host's own pid
     ids=$(containers_of "$run" "$attempt" --all) && [ -n "$ids" ] || return 0
     engine inspect --format '{{index .Config.Labels "launcher.rank"}} {{.State.Pid}}' $ids |
@@ -52,14 +52,4 @@ look_at() { # key
     esac
 }
 locate
-while :; do
-    left=0
-    for key; do
-        case $settled in *" $key "*) continue ;; esac
-        if look_at "$key"; then settled="$settled$key "; else left=$((left + 1)); fi
-    done
-    [ "$left" -gt 0 ] || exit 0
-    looks=$((looks + 1))
-    [ $((looks % 10)) -ne 1 ] || echo beat || exit 0
-    sleep "$nap"
-done
+watch_all "$nap" "$@"

@@ -52,6 +52,7 @@ def start_gang(ground: Ground, plan: Plan) -> None:
     except LostContact:
         raise
     except LauncherError as error:
+        ground.runtime.close()
         roll_back(ground, plan)
         if error.exit_code is ExitCode.CANCELLED:
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from launcher.claims import lease
@@ -12,7 +12,7 @@ from launcher.hosts.clock import measure
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import on_all
 from launcher.plan import store
-from launcher.plan.build import plan
+from launcher.plan.build import hosts_used, plan
 from launcher.plan.model import Binding, HostPlan, Owner, Plan
 from launcher.remote import script
 from launcher.run.course import Course
@@ -65,8 +65,11 @@ def prepare(directory: RunDir, spec: Spec, course: Course) -> Ground:
     Raises HostError, SpecError, UsageError.
     """
     draft, hosts = draft_of(directory, spec)
-    leases = on_all(hosts.values(), lambda host: lease.show(host, draft.host(host.label).run_dir))
-    course.note_clocks(on_all(hosts.values(), measure))
+    looks = on_all(
+        hosts.values(),
+        lambda host: (lease.show(host, draft.host(host.label).run_dir), measure(host, looks=1)),
+    )
+    course.note_clocks({label: clock for label, (_, clock) in looks.items()})
     return Ground(
         directory=directory,
         spec=spec,
@@ -74,7 +77,7 @@ def prepare(directory: RunDir, spec: Spec, course: Course) -> Ground:
         hosts=hosts,
         runtime=runtime_of(draft.runtime),
         owner=lease.this_owner(),
-        epoch=max(each.epoch for each in leases.values()) + 1,
+        epoch=max(each.epoch for each, _ in looks.values()) + 1,
         course=course,
     )
 
@@ -87,15 +90,14 @@ def draft_of(directory: RunDir, spec: Spec) -> tuple[Plan, Mapping[str, Host]]:
     if begun := directory.attempts():
         path = directory.plan(begun[-1])
         stored = store.from_json(path.read_bytes(), str(path))
-        return stored, _connect(directory, stored)
-    offline = plan(spec, Binding(run_id=directory.run_id))
-    hosts = _connect(directory, offline)
+        return stored, _connect(directory, [part.label for part in stored.hosts])
+    hosts = _connect(directory, hosts_used(spec))
     return plan(spec, Binding(run_id=directory.run_id, owners=on_all(hosts.values(), owner_on))), hosts
 
 
-def _connect(directory: RunDir, planned: Plan) -> dict[str, Host]:
+def _connect(directory: RunDir, labels: Iterable[str]) -> dict[str, Host]:
     endpoints = directory.endpoints()
-    return {part.label: connect(endpoints[part.label]) for part in planned.hosts}
+    return {label: connect(endpoints[label]) for label in labels}
 
 
 def owner_on(host: Host) -> Owner:

@@ -27,5 +27,8 @@ class Runtime(Protocol):
     def stop(self, host: Host, plan: Plan, part: HostPlan, epoch: int, *, kill: bool) -> None:
         """TERM or KILL for every member that has not ended; after KILL none is left."""
 
+    def close(self) -> None:
+        """Let go of what is kept open between create and start."""
+
     def remove(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
         """What is left of all attempts of a run that is over, but for its files."""

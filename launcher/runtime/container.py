@@ -9,7 +9,7 @@ from docker.types import Mount, Ulimit
 
 from launcher.errors import StartFailed
 from launcher.hosts import Host, RemoteError, Stream
-from launcher.hosts.engine import engine
+from launcher.hosts.engine import Engine
 from launcher.hosts.fence import checked
 from launcher.plan.model import Container, HostPlan, Plan
 from launcher.remote import script
@@ -22,21 +22,34 @@ _REMOVE_TIMEOUT = 120.0
 class ContainerRuntime:
     """Makes and starts containers by Docker's API, and knows them by their labels."""
 
+    def __init__(self) -> None:
+        self._engines: dict[str, Engine] = {}
+        """Between create and start, by host label: a connection costs a host more than a request."""
+
     def create(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
-        with engine(host, fence=(part.run_dir, epoch), sudo=part.sudo) as api:
-            there = _names(api, plan)
-            for container in _containers(plan, part):
-                if container.name not in there:
-                    _create(api, container)
+        opened = _engine(host, plan, part, epoch)
+        try:
+            with opened.use() as api:
+                there = _names(api, plan)
+                for container in _containers(plan, part):
+                    if container.name not in there:
+                        _create(api, container)
+        except BaseException:
+            opened.close()
+            raise
+        self._drop(host.label)
+        self._engines[host.label] = opened
 
     def start(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
-        timeout = plan.policy.start_timeout
+        opened = self._engines.pop(host.label, None) or _engine(host, plan, part, epoch)
         try:
-            with engine(host, fence=(part.run_dir, epoch), sudo=part.sudo, timeout=timeout) as api:
+            with opened.use() as api:
                 for container in _containers(plan, part):
                     api.start(container.name)
         except RemoteError as error:
             raise StartFailed(str(error), hint=error.hint) from error
+        finally:
+            opened.close()
 
     def watch(self, host: Host, plan: Plan, part: HostPlan) -> Stream:
         words = (f"{part.attempt_dir}/state", _LOOK, plan.binding.run_id, plan.binding.attempt)
@@ -48,9 +61,22 @@ class ContainerRuntime:
         text = script("stop_containers")
         checked(host, text, part.run_dir, str(epoch), *words, signal, timeout=_STOP_TIMEOUT)
 
+    def close(self) -> None:
+        for label in list(self._engines):
+            self._drop(label)
+
+    def _drop(self, label: str) -> None:
+        if (opened := self._engines.pop(label, None)) is not None:
+            opened.close()
+
     def remove(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
         words = (part.run_dir, str(epoch), plan.binding.run_id)
         checked(host, script("remove_containers"), *words, timeout=_REMOVE_TIMEOUT)
+
+
+def _engine(host: Host, plan: Plan, part: HostPlan, epoch: int) -> Engine:
+    fence = part.run_dir, epoch
+    return Engine(host, fence=fence, sudo=part.sudo, timeout=plan.policy.start_timeout)
 
 
 def _containers(plan: Plan, part: HostPlan) -> list[Container]:

@@ -34,5 +34,8 @@ class ProcessRuntime:
         signal = "KILL" if kill else "TERM"
         checked(host, script("stop"), part.run_dir, str(epoch), *words, signal, timeout=_STOP_TIMEOUT)
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def remove(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
         """Processes leave nothing."""

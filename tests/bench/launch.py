@@ -37,6 +37,13 @@ from tests.cluster.slots import free_bed
 HOSTS, DEVICES = 8, 8
 RANKS = HOSTS * DEVICES
 IDLE = 30.0
+FAIL = """
+for process in /proc/[0-9]*; do
+    [ "$(tr '\\0' ' ' <$process/cmdline)" = 'sleep 600 ' ] || continue
+    tr '\\0' '\\n' <$process/environ | grep -qx LAUNCHER_RANK={rank} && kill ${{process#/proc/}}
+done
+true
+"""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -84,7 +91,7 @@ class Bench:
         idle = cpu_of(pid)
         time.sleep(IDLE)
         idle = (cpu_of(pid) - idle) / IDLE
-        self.place.launcher("cancel", run)
+        fall = self._fail_one(run)
         phases = self.place.result(run)["seconds"]
         shown = {
             name: phases[name] for name in ("connect", "check", "lock", "bind", "upload", "create", "start")
@@ -93,6 +100,7 @@ class Bench:
             "seconds": started["time"] - began,
             "cpu": 1000 * cpu / RANKS,
             "idle": 100 * idle,
+            "fall": fall,
             "command": started["time"] - began - sum(shown.values()),
             **shown,
         }
@@ -107,6 +115,15 @@ class Bench:
             return next((each for each in events if each["event"] == "started"), None)
 
         return dict(self.place.wait_for(event))
+
+    def _fail_one(self, run: str) -> float:
+        """End the command of one rank; seconds from its end to that of the last of all others."""
+        rank, host = RANKS // 2, self.plan.members[RANKS // 2].host
+        self.bed.exec(host, FAIL.format(rank=rank))
+        self.place.launcher("wait", run)
+        attempt = self.place.result(run)["attempts"][0]
+        assert attempt["failure"]["key"] == str(rank)
+        return float(max(each["ended"] for each in attempt["members"]) - attempt["failure"]["ended"])
 
     # ---- OpenSSH: one master connection a host, all `docker run` at once
 
@@ -204,7 +221,7 @@ def report(rows: dict[str, list[dict[str, float]]]) -> None:
         each = ", ".join(f"{run['seconds']:.2f}" for run in runs)
         print(f"| {name} | {each} | {median[name]['seconds']:.2f} | {median[name]['seconds'] / base:.2f} |")
     launcher = median["launcher"]
-    phases = {key: value for key, value in launcher.items() if key not in ("seconds", "cpu", "idle")}
+    phases = {key: value for key, value in launcher.items() if key not in ("seconds", "cpu", "idle", "fall")}
     print(
         "\nPhases of the launcher, seconds: "
         + ", ".join(f"{key} {value:.2f}" for key, value in phases.items())
@@ -212,6 +229,7 @@ def report(rows: dict[str, list[dict[str, float]]]) -> None:
     print(f"OpenSSH connects in {median['openssh']['connect']:.2f} s")
     if "ansible" in median:
         print(f"Against Ansible: {launcher['seconds'] / median['ansible']['seconds']:.2f}")
+    print(f"From the first failed rank to the last of {RANKS} gone: {launcher['fall']:.2f} s")
     print(f"CPU of the launcher: {launcher['cpu']:.1f} ms a rank until all have started")
     print(f"CPU of the launcher while {RANKS} ranks idle: {launcher['idle']:.2f} % of a core\n")
 

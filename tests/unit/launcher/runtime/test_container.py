@@ -85,6 +85,7 @@ def gang(docker: FakeDocker, tmp_path: Path) -> Iterator[Gang]:
     made = Gang(docker, tmp_path)
     yield made
     made.close()
+    RUNTIME.close()
 
 
 # ---- what Docker is told
@@ -156,6 +157,7 @@ def test_the_ascend_docker_runtime_is_named(docker: FakeDocker, tmp_path: Path) 
     RUNTIME.create(HOST, gang.plan, gang.part, 1)
     for member in gang.plan.members:
         assert_told_as_by_hand(docker, member.container)
+    RUNTIME.close()
 
 
 def test_hostile_values_reach_docker_as_they_are(gang: Gang) -> None:
