@@ -91,6 +91,12 @@ class Command:
                 line, cwd=place.path, env=place.environ, stdout=said, stderr=said
             )
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more; `end` can still tell what it took."""
+        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, how) is not None
+
     def end(self) -> Used:
         """Wait for its end, which must be a good one."""
         _, status, used = os.wait4(self._process.pid, 0)

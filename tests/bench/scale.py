@@ -51,7 +51,7 @@ def measure(count: int) -> Figures:
 
 def _run(place: Place, job: Path, count: int, hosts: Hosts) -> Figures:
     command = Command(place, "run", job, "-c", place.cluster)
-    events = _Events(place)
+    events = _Events(place, command)
     events.until(lambda: events.count("supervisor"))
     supervisor = Sampler(place.supervisor_pid(place.only_run()))
     events.until(lambda: events.count("started"))
@@ -89,10 +89,11 @@ def _tell(place: Place) -> None:
 
 
 class _Events:
-    """Those of the only run of a place, as they come."""
+    """Those of the only run of a place, as they come while a command follows it."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, command: Command) -> None:
         self._place = place
+        self._command = command
         self._offset = 0
         self._all: list[dict[str, Any]] = []
 
@@ -100,7 +101,7 @@ class _Events:
         """Wait until something has become true."""
         deadline = time.monotonic() + PATIENCE
         while not what():
-            assert time.monotonic() < deadline and not self.count("end"), self._all[-1]
+            assert time.monotonic() < deadline and not self._command.has_ended, self._all[-1:]
             time.sleep(0.1)
             self._read()
 
