@@ -32,7 +32,6 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Start a job and follow it. Ctrl-C stops following; the job goes on."""
-    from launcher.cli.follow import follow
     from launcher.run.launch import create_run, spawn_supervisor
     from launcher.spec.load import load
 
@@ -44,6 +43,8 @@ def run(
     if detach:
         print_json({"run": directory.run_id}) if json else print(directory.run_id)
         return
+    from launcher.cli.follow import follow
+
     raise typer.Exit(follow(directory, json=json))
 
 

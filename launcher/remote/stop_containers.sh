@@ -8,17 +8,18 @@ unended() { # keys that have begun and not ended
         [ ! -e "$record" ] || [ -s "$state/$key.end" ] || printf '%s\n' "$key"
     done | sort -u
 }
-signalled=0
+since=$(now) missed=
 for key in $(unended); do
-    [ -e "$state/$key.stop" ] || write "$state/$key.stop" "$(now)"
-    ! alive "$state/$key.host" || { kill "-$signal" "$pid" 2>/dev/null && signalled=$((signalled + 1)); }
+    [ -e "$state/$key.stop" ] || printf '%s\n' "$since" >"$state/$key.stop"
+    alive "$state/$key.host" && kill "-$signal" "$pid" 2>/dev/null || missed=yes
 done
+[ "$signal" = KILL ] || [ -n "$missed" ] || exit 0 # Docker takes longer than all of this
 living() { # $ids is what runs now; no answer does not mean none
     ids=$(containers_of "$run" "$attempt") || die 1 "Docker does not answer: containers may still run"
 }
 living && set -- $ids
 if [ "$signal" != KILL ]; then
-    [ "$#" -le "$signalled" ] || engine kill --signal "$signal" "$@" >/dev/null
+    [ "$#" -eq 0 ] || engine kill --signal "$signal" "$@" >/dev/null
     exit 0
 fi
 
