@@ -43,7 +43,9 @@ look_at() { # key
         printf 'absent %s\n' "$1"
         ;;
     exited | dead)
-        why=vanished said=
+        why=vanished said= boot=$boot_id
+        [ ! -f "$state/$1.host" ] || read -r pid start boot rest <"$state/$1.host"
+        [ "$boot" = "$boot_id" ] || why=rebooted
         [ "$4" != true ] || why=memory
         [ "$3" = 137 ] || said=$(engine_logs "$(container_of "$1")" | tail -n 1) # who began writes to log.txt
         printf 'gone %s %s %s %s %s %s\n' "$1" "$(now)" "$(how "$1")" "$why" "$3" "$said"

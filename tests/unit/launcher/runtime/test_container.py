@@ -305,6 +305,13 @@ def test_the_kernel_that_killed_it_is_named(gang: Gang) -> None:
     assert (member.exit_code, member.reason) == (137, "out of memory: the kernel killed it")
 
 
+def test_a_host_that_was_restarted_is_named(gang: Gang) -> None:
+    gang.start("0", code=137).kill()
+    (gang.state / "0.host").write_text("1 2 another-boot\n")
+    (gang.state / "1.end").write_text("0 6.5\n")
+    assert told(gang)["0"].reason == "its host was restarted"
+
+
 def test_what_a_container_says_that_cannot_begin_is_the_reason(gang: Gang, hostile: str) -> None:
     gang.start("0", code=127, said=f"sh: 0: cannot open: {hostile}").kill()
     (gang.state / "1.end").write_text("0 6.5\n")
