@@ -25,7 +25,8 @@ from launcher.run.events import read_events
 from tests.bench.processes import Command, Figures, Hosts, Sampler
 from tests.place import Place
 
-IDLE = 20.0
+IDLE = 30.0
+"""Seconds; two renewals of the lease are in it."""
 PATIENCE = 1800.0
 BEFORE, AFTER = ("connect", "check", "lock", "bind", "upload", "start"), ("stop", "collect", "unlock")
 
