@@ -38,8 +38,9 @@ def converse(
 
 def _await(channel: paramiko.Channel, deadline: float) -> None:
     """Wait until there is something to read, or the end."""
-    readable, _, _ = select.select([channel], [], [], left(deadline))
-    if not readable:
+    poll = select.poll()  # select() takes no file number beyond 1023: a thousand hosts have more
+    poll.register(channel, select.POLLIN)
+    if not poll.poll(1000 * left(deadline)):
         raise TimeoutError
 
 

@@ -14,6 +14,6 @@ def command_line(script: str, words: Sequence[str]) -> str:
     The login shell of a host may be csh or fish, which quote in their own ways: it gets to see letters,
     digits and `+/=` only.
     """
-    text = f"set -- {shlex.join(words)}\n{script}"
-    packed = b64encode(os.fsencode(text)).decode("ascii")
+    text = os.fsencode(f"set -- {shlex.join(words)}\n") + script.encode("utf-8")
+    packed = b64encode(text).decode("ascii")
     return f"/bin/sh -c 'eval \"$(printf %s {packed} | base64 -d)\"' launcher"

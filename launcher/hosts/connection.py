@@ -119,12 +119,17 @@ def _options(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-@cache
 def _config() -> fabric.Config:
-    """The user's ssh_config; nothing of Fabric's own configuration files."""
+    """A connection's own, since Fabric writes into it; nothing of Fabric's own configuration files."""
+    return fabric.Config(lazy=True, ssh_config=_ssh_config())
+
+
+@cache
+def _ssh_config() -> paramiko.SSHConfig:
     config = fabric.Config(lazy=True)
     config.load_ssh_config()
-    return config
+    parsed: paramiko.SSHConfig = config.base_ssh_config
+    return parsed
 
 
 def _gateway(endpoint: Endpoint) -> fabric.Connection | None:

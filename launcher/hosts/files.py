@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import gzip
 import tarfile
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from launcher.hosts.base import Host
 from launcher.hosts.fence import checked
@@ -32,10 +33,17 @@ def put(
 
 
 def _archive(files: Mapping[str, bytes], mode: int) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(content), mode
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+    """A compressed tar archive, of a gzip member a file: they follow one another as one stream."""
+    return b"".join(_member(name, content, mode) for name, content in files.items()) + _END
+
+
+_END = gzip.compress(bytes(2 * tarfile.BLOCKSIZE), 1)
+
+
+@lru_cache(maxsize=64)
+def _member(name: str, content: bytes, mode: int) -> bytes:
+    """One file; the plan, which goes to every host, is compressed once."""
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), mode
+    padding = bytes(-len(content) % tarfile.BLOCKSIZE)
+    return gzip.compress(entry.tobuf() + content + padding, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -35,14 +35,31 @@ def known_keys(files: Iterable[Path], name: str) -> KnownKeys:
 
 
 def _keys_in(file: Path, name: str) -> Iterator[tuple[str, PKey]]:
-    for marker, names, line in _entries(file, file.stat().st_mtime_ns):
+    by_name, others = _indexed(file, file.stat().st_mtime_ns)
+    for marker, names, line in (*by_name.get(name.lower(), ()), *others):
         if marker != _AUTHORITY and _is_among(name, names.split(",")) and (key := _key(line)) is not None:
             yield marker, key
 
 
+Entry = tuple[str, str, str]
+"""Marker, names, and the whole without its marker, of a line."""
+
+
 @lru_cache(maxsize=64)
-def _entries(file: Path, changed: int) -> tuple[tuple[str, str, str], ...]:
-    """Marker, names, and the whole without its marker, of each line; thousands of hosts share one file."""
+def _indexed(file: Path, changed: int) -> tuple[Mapping[str, list[Entry]], list[Entry]]:
+    """Lines by each plain name, and those that are hashed or patterns; thousands of hosts share one file."""
+    by_name: dict[str, list[Entry]] = {}
+    others: list[Entry] = []
+    for entry in _entries(file):
+        if entry[1].startswith("|") or not {"*", "?", "!"}.isdisjoint(entry[1]):
+            others.append(entry)
+        else:
+            for name in entry[1].split(","):
+                by_name.setdefault(name.lower(), []).append(entry)
+    return by_name, others
+
+
+def _entries(file: Path) -> tuple[Entry, ...]:
     entries = []
     for line in map(str.strip, file.read_text("utf-8", "replace").splitlines()):
         marker, _, rest = line.partition(" ") if line.startswith("@") else ("", "", line)

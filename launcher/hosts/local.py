@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, BinaryIO
 
@@ -100,7 +101,7 @@ class LocalHost:
             return LocalDial(self._label, process, ours)
 
     def attend(self, script: str, *words: str, terminal: bool) -> int:
-        return subprocess.run(["/bin/sh", "-c", script, "launcher", *words], check=False).returncode
+        return subprocess.run(_command(script, words), check=False).returncode
 
     def _start(
         self,
@@ -112,7 +113,7 @@ class LocalHost:
     ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
-                ["/bin/sh", "-c", script, "launcher", *words],
+                _command(script, words),
                 stdin=stdin,
                 stdout=subprocess.PIPE if out is None else out,
                 stderr=err,
@@ -123,6 +124,11 @@ class LocalHost:
 
     def close(self) -> None:
         """Nothing to end."""
+
+
+def _command(script: str, words: Sequence[str]) -> list[str | bytes]:
+    """Our own text is UTF-8 whatever the locale says."""
+    return ["/bin/sh", "-c", script.encode("utf-8"), "launcher", *words]
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:

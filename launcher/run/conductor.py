@@ -171,7 +171,8 @@ def _snapshot(ground: Ground) -> snapshot.Snapshot | None:
 
 def _take_leases(ground: Ground, *, is_begun: bool) -> None:
     """Raises StartFailed with everything let go, or LostContact where ranks of the run may live."""
-    outcomes = try_on_all(ground.hosts.values(), lambda host: _take_lease(ground, host))
+    spec = ground.spec.to_json().encode("utf-8")
+    outcomes = try_on_all(ground.hosts.values(), lambda host: _take_lease(ground, host, spec))
     errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
     if not errors:
         return
@@ -184,9 +185,9 @@ def _take_leases(ground: Ground, *, is_begun: bool) -> None:
     raise StartFailed(f"not all ranks could be started: {error}", hint=error.hint) from error
 
 
-def _take_lease(ground: Ground, host: Host) -> None:
+def _take_lease(ground: Ground, host: Host, spec: bytes) -> None:
     lease.take(host, ground.part(host).run_dir, ground.epoch, ground.owner)
-    upload.upload_inputs(ground, host)
+    upload.upload_inputs(ground, host, spec)
 
 
 def _let_go(ground: Ground, code: ExitCode) -> None:

@@ -32,10 +32,9 @@ def keep_plan(ground: Ground, plan: Plan) -> bytes:
     return plan_json
 
 
-def upload_inputs(ground: Ground, host: Host) -> None:
+def upload_inputs(ground: Ground, host: Host, spec: bytes) -> None:
     """The spec: with it, another machine can take the run over."""
     run_dir = ground.part(host).run_dir
-    spec = ground.spec.to_json().encode("utf-8")
     put(host, {"spec.json": spec}, f"{run_dir}/inputs", fence=(run_dir, ground.epoch))
 
 

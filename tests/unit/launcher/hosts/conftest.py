@@ -52,12 +52,12 @@ class Home:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    connection._config.cache_clear()
+    connection._ssh_config.cache_clear()
     monkeypatch.setattr(connection, "_gateways", {})
     made = Home(tmp_path)
     yield made
     made.close()
-    connection._config.cache_clear()
+    connection._ssh_config.cache_clear()
 
 
 @pytest.fixture
