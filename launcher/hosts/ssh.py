@@ -64,6 +64,8 @@ class SshDial:
             return self._host.completed(self.socket, output, errors, deadline)
         except TimeoutError:
             raise HostError(f"host {self._host.label}: it fell silent") from None
+        except (SSHException, OSError, EOFError) as error:
+            raise self._host.error(error) from error
 
     def close(self) -> None:
         self._host.give_back(self.socket)

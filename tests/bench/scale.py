@@ -58,6 +58,7 @@ def _run(place: Place, job: Path, count: int, hosts: Hosts) -> Figures:
     events.until(lambda: events.count("started"))
     cpu, cpu_of_hosts = supervisor.look(), hosts.cpu
     events.until(lambda: events.count("member") >= count)
+    events.until(lambda: events.count("clocks") > 1)  # the first renewal looks at them again, others do not
     before = supervisor.look()
     time.sleep(IDLE)
     idle = supervisor.look() - before

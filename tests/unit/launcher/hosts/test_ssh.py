@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import selectors
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import paramiko
 import pytest
 
-from launcher.hosts import Completed, HostError, connection, ssh
+from launcher.hosts import Completed, HostError, ssh
 from tests.hostile import HOSTILE
 
 ECHO = 'printf "%s\\0" "$@"'
@@ -187,93 +185,6 @@ def test_a_person_is_told_of_a_lost_host_as_any_script_is(host, server, monkeypa
         host.attend(":", terminal=False)
 
 
-# ---- streams
-
-
-def test_a_stream_is_read_under_a_selector_as_it_comes(host) -> None:
-    stream = host.stream('printf "%s\n" "$@"; echo unheard >&2; read -r rest; exit 3', "a b", "c")
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
-        heard = b""
-        while not heard.endswith(b"c\n"):
-            selector.select()
-            heard += stream.read()
-        assert heard == b"a b\nc\n"
-        assert selector.select(0.0) == []
-    stream.close()
-    stream.close()
-
-
-def test_the_end_of_a_stream_is_empty(host) -> None:
-    stream = host.stream("echo all")
-    assert stream.read() == b"all\n"
-    assert stream.read() == b""
-    stream.close()
-
-
-def test_a_stream_over_a_lost_connection_ends(host, server) -> None:
-    stream = host.stream("echo begun; exec sleep 600")
-    assert stream.read() == b"begun\n"
-    server.drop()
-    assert stream.read() == b""
-    stream.close()
-
-
-def test_a_stream_that_is_closed_ends_its_script_at_its_next_word(host, until) -> None:
-    stream = host.stream("echo $$; while echo; do sleep 0.01; done")
-    pid = int(stream.read().split()[0])
-    stream.close()
-    until(lambda: not Path(f"/proc/{pid}").exists())
-
-
-# ---- dials
-
-
-def test_a_dial_carries_anything_both_ways(host) -> None:
-    dial = host.dial('echo "$1"; exec cat', "hello there")
-    data = os.urandom(300_000)
-    sender = threading.Thread(target=dial.socket.sendall, args=(data,))
-    sender.start()
-    expected = b"hello there\n" + data
-    heard = bytearray()
-    while len(heard) < len(expected):
-        heard += dial.socket.recv(65536)
-    sender.join()
-    assert bytes(heard) == expected
-    dial.close()
-
-
-def test_the_words_of_a_dial_are_bounded(host) -> None:
-    dial = host.dial("exec cat", timeout=0.2)
-    with pytest.raises(TimeoutError):
-        dial.socket.recv(1)
-    dial.close()
-
-
-def test_a_dial_that_ends_early_has_a_verdict(host) -> None:
-    dial = host.dial("echo 'no Docker here' >&2; exit 7")
-    assert dial.socket.recv(1) == b""
-    assert dial.verdict() == Completed(7, "", "no Docker here\n")
-    dial.close()
-
-
-def test_a_dial_over_a_lost_connection_has_no_verdict(host, server) -> None:
-    dial = host.dial("echo begun; exec cat")
-    assert dial.socket.recv(100) == b"begun\n"
-    server.drop()
-    with pytest.raises(HostError, match="contact lost"):
-        dial.verdict()
-    dial.close()
-
-
-def test_a_dial_that_says_nothing_any_more_has_fallen_silent(host, monkeypatch) -> None:
-    monkeypatch.setattr(ssh, "_LAST_WORDS", 0.2)
-    dial = host.dial("exec sleep 600")
-    with pytest.raises(HostError, match="host far: it fell silent"):
-        dial.verdict()
-    dial.close()
-
-
 # ---- channels
 
 
@@ -356,72 +267,3 @@ def test_a_server_that_opens_few_sessions_is_said_so(host, server, until) -> Non
 
     until(runs)
     assert server.connections == 1
-
-
-# ---- connecting
-
-
-@pytest.fixture
-def hasty(monkeypatch) -> None:
-    """Two attempts, without patience."""
-    monkeypatch.setattr(connection, "_TRIES", 2)
-    monkeypatch.setattr(connection, "BANNER", 0.2)
-
-
-def test_connections_that_are_refused_are_tried_again(host, server) -> None:
-    server.refuse_next = 2
-    assert host.run("echo well").out == "well\n"
-    assert server.connections == 3
-
-
-@pytest.mark.usefixtures("hasty")
-def test_a_server_that_goes_on_refusing_is_told(host, server) -> None:
-    server.refuse_next = 99
-    with pytest.raises(HostError, match=rf"^host far: ann@127\.0\.0\.1:{server.port}: ") as raised:
-        host.run(":")
-    assert raised.value.hint.startswith("try by hand: ssh ")
-    assert server.connections == 2
-
-
-@pytest.mark.usefixtures("hasty")
-def test_a_server_without_a_first_line_is_tried_again(host, server, until) -> None:
-    server.no_banner = True
-    with pytest.raises(HostError, match="banner"):
-        host.run(":")
-    assert server.connections == 2
-    until(lambda: server.live == 0)
-
-
-def test_who_is_not_let_in_is_told_what_to_do(host, server, until) -> None:
-    server.refuse_auth = True
-    with pytest.raises(HostError, match="it does not let ann in") as raised:
-        host.run(":")
-    assert "ssh-copy-id" in raised.value.hint
-    assert server.connections == 1
-    until(lambda: server.live == 0)
-
-
-def test_a_port_on_which_nobody_listens(home) -> None:
-    with pytest.raises(HostError, match=r"^host far: ann@127\.0\.0\.1:1: .*refused") as raised:
-        home.host(port=1).run(":")
-    assert raised.value.hint.startswith("try by hand: ssh ")
-
-
-def test_a_name_that_cannot_be_resolved(home, monkeypatch) -> None:
-    import socket
-
-    def unknown(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(HostError, match="its name cannot be resolved: Name or service not known"):
-        home.host(address="nowhere.example").run(":")
-
-
-def test_many_connections_to_one_endpoint_are_paced(monkeypatch) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr(connection.time, "sleep", slept.append)
-    monkeypatch.setattr(connection, "_next_turn", {})
-    for host in ("a", "a", "b", "a"):
-        connection._pace(host, 22, clock=lambda: 50.0)
-    assert slept == pytest.approx([0.0, 0.1, 0.0, 0.2])

@@ -1,0 +1,78 @@
+"""Connecting to a host over SSH: who refuses, who is tried again, and what is said of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.hosts import HostError, connection
+
+ECHO = 'printf "%s\\0" "$@"'
+
+
+# ---- connecting
+
+
+@pytest.fixture
+def hasty(monkeypatch) -> None:
+    """Two attempts, without patience."""
+    monkeypatch.setattr(connection, "_TRIES", 2)
+    monkeypatch.setattr(connection, "BANNER", 0.2)
+
+
+def test_connections_that_are_refused_are_tried_again(host, server) -> None:
+    server.refuse_next = 2
+    assert host.run("echo well").out == "well\n"
+    assert server.connections == 3
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_server_that_goes_on_refusing_is_told(host, server) -> None:
+    server.refuse_next = 99
+    with pytest.raises(HostError, match=rf"^host far: ann@127\.0\.0\.1:{server.port}: ") as raised:
+        host.run(":")
+    assert raised.value.hint.startswith("try by hand: ssh ")
+    assert server.connections == 2
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_server_without_a_first_line_is_tried_again(host, server, until) -> None:
+    server.no_banner = True
+    with pytest.raises(HostError, match="banner"):
+        host.run(":")
+    assert server.connections == 2
+    until(lambda: server.live == 0)
+
+
+def test_who_is_not_let_in_is_told_what_to_do(host, server, until) -> None:
+    server.refuse_auth = True
+    with pytest.raises(HostError, match="it does not let ann in") as raised:
+        host.run(":")
+    assert "ssh-copy-id" in raised.value.hint
+    assert server.connections == 1
+    until(lambda: server.live == 0)
+
+
+def test_a_port_on_which_nobody_listens(home) -> None:
+    with pytest.raises(HostError, match=r"^host far: ann@127\.0\.0\.1:1: .*refused") as raised:
+        home.host(port=1).run(":")
+    assert raised.value.hint.startswith("try by hand: ssh ")
+
+
+def test_a_name_that_cannot_be_resolved(home, monkeypatch) -> None:
+    import socket
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(HostError, match="its name cannot be resolved: Name or service not known"):
+        home.host(address="nowhere.example").run(":")
+
+
+def test_many_connections_to_one_endpoint_are_paced(monkeypatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(connection.time, "sleep", slept.append)
+    monkeypatch.setattr(connection, "_next_turn", {})
+    for host in ("a", "a", "b", "a"):
+        connection._pace(host, 22, clock=lambda: 50.0)
+    assert slept == pytest.approx([0.0, 0.1, 0.0, 0.2])

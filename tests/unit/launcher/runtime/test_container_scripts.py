@@ -1,0 +1,226 @@
+"""Ranks as containers: the scripts that watch, stop and remove them."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher.hosts import RemoteError, Stream
+from launcher.run.gang import State, planned, read_line
+from tests.unit.launcher.runtime.gang import HOST, RUN, RUNTIME, Gang
+
+# ---- watching
+
+
+def lines(stream: Stream, until: Callable[[list[str]], object]) -> list[str]:
+    """What a watch says but for beats, until it suffices; one that says nothing hangs and shows where."""
+    heard = b""
+    while True:
+        data = stream.read()
+        heard += data
+        told = [line for line in heard.decode().split("\n") if line not in ("", "beat")]
+        if not data or (heard.endswith(b"\n") and until(told)):
+            return told
+
+
+def told(gang: Gang) -> dict[str, Any]:
+    """What the supervisor knows after a watch that has come to its end."""
+    members = planned(gang.plan.members)
+    stream = gang.watch()
+    for line in lines(stream, lambda _: False):
+        status = read_line(line, members)
+        assert status is not None
+        members[status.key] = status
+    stream.close()
+    return members
+
+
+def test_running_containers_are_known_by_the_pid_on_the_host(gang: Gang) -> None:
+    first, second = gang.start("0"), gang.start("1")
+    stream = gang.watch()
+    assert lines(stream, lambda told: len(told) == 2) == [f"running 0 {first.pid}", f"running 1 {second.pid}"]
+    (gang.state / "0.end").write_text("0 5.5\n")
+    (gang.state / "1.end").write_text("7 6.5\n")
+    first.kill(), second.kill()
+    assert lines(stream, lambda told: len(told) == 2) == ["end 0 0 5.5 own ", "end 1 7 6.5 own "]
+    assert stream.read() == b""
+    stream.close()
+
+
+def test_docker_is_asked_once_while_all_run(gang: Gang) -> None:
+    gang.start("0"), gang.start("1")
+    stream = gang.watch()
+    heard = b""
+    while heard.count(b"beat") < 2:  # ten looks
+        heard += stream.read()
+    stream.close()
+    assert (len(gang.docker.asked("ps")), len(gang.docker.asked("inspect"))) == (1, 1)
+
+
+def test_a_container_that_vanished_is_gone_with_the_code_that_docker_knows(gang: Gang) -> None:
+    gang.start("0", code=139).kill()
+    (gang.state / "1.end").write_text("0 6.5\n")
+    member = told(gang)["0"]
+    assert (member.state, member.exit_code) == (State.GONE, 139)
+    assert member.reason.startswith("killed before it could write an exit code")
+
+
+def test_the_kernel_that_killed_it_is_named(gang: Gang) -> None:
+    gang.start("0", oom=True).kill()
+    (gang.state / "1.end").write_text("0 6.5\n")
+    member = told(gang)["0"]
+    assert (member.exit_code, member.reason) == (137, "out of memory: the kernel killed it")
+
+
+def test_a_host_that_was_restarted_is_named(gang: Gang) -> None:
+    gang.start("0", code=137).kill()
+    (gang.state / "0.host").write_text("1 2 another-boot\n")
+    (gang.state / "1.end").write_text("0 6.5\n")
+    assert told(gang)["0"].reason == "its host was restarted"
+
+
+def test_what_a_container_says_that_cannot_begin_is_the_reason(gang: Gang, hostile: str) -> None:
+    gang.start("0", code=127, said=f"sh: 0: cannot open: {hostile}").kill()
+    (gang.state / "1.end").write_text("0 6.5\n")
+    member = told(gang)["0"]
+    assert (member.state, member.exit_code) == (State.GONE, 127)
+    assert member.reason and "\n" not in member.reason
+
+
+def test_a_container_that_was_removed_by_others(gang: Gang) -> None:
+    process = gang.start("0")
+    (gang.state / "1.end").write_text("0 6.5\n")
+    for each in (gang.docker.place / "containers").iterdir():
+        each.unlink()
+    process.kill()
+    assert told(gang)["0"].reason == "its container was removed by somebody else"
+
+
+def test_containers_that_were_made_but_never_started_are_absent(gang: Gang) -> None:
+    RUNTIME.create(HOST, gang.plan, gang.part, 1)
+    (gang.docker.place / "containers" / gang.docker.containers()[1]["id"]).unlink()
+    assert {each.state for each in told(gang).values()} == {State.ABSENT}
+
+
+def test_whom_the_launcher_stopped_is_stopped(gang: Gang) -> None:
+    gang.start("0").kill()
+    (gang.state / "0.stop").write_text("5.0\n")
+    (gang.state / "1.end").write_text("143 6.5\n")
+    (gang.state / "1.stop").write_text("5.0\n")
+    assert {each.state for each in told(gang).values()} == {State.STOPPED}
+
+
+def test_containers_of_others_are_not_ours(gang: Gang) -> None:
+    process = gang.start("0")
+    for change in ({"launcher.attempt": "2"}, {"launcher.owner": "4711"}, {"launcher.run": f"{RUN}0"}):
+        gang.docker.add("other", gang.labels("1", **change), process.pid)
+    stream = gang.watch()
+    assert lines(stream, lambda told: len(told) == 2) == [f"running 0 {process.pid}", "absent 1"]
+    stream.close()
+
+
+# ---- stopping and removing
+
+
+def test_term_reaches_the_first_process_of_each_container(gang: Gang) -> None:
+    first, second = gang.start("0"), gang.start("1")
+    stream = gang.watch()
+    lines(stream, lambda told: len(told) == 2)
+    stream.close()
+    gang.stop(kill=False)
+    assert (first.wait(60), second.wait(60)) == (-15, -15)
+    assert gang.docker.asked("kill") == []
+    assert (gang.state / "0.stop").exists() and not (gang.state / "0.end").exists()
+
+
+def test_docker_is_asked_to_stop_what_no_watch_has_seen(gang: Gang) -> None:
+    first, second = gang.start("0"), gang.start("1")
+    gang.stop(kill=False)
+    assert (first.wait(60), second.wait(60)) == (-15, -15)
+    assert gang.docker.asked("kill", "--signal", "TERM")
+
+
+def test_who_has_ended_is_not_called_stopped(gang: Gang) -> None:
+    gang.start("0"), gang.start("1")
+    (gang.state / "0.end").write_text("0 5.0\n")
+    gang.stop(kill=False)
+    assert not (gang.state / "0.stop").exists() and (gang.state / "1.stop").exists()
+
+
+def test_kill_leaves_none_and_writes_what_they_could_not(gang: Gang) -> None:
+    first, second = gang.start("0"), gang.start("1")
+    gang.stop(kill=True)
+    assert (first.wait(60), second.wait(60)) == (-9, -9)
+    for key in ("0", "1"):
+        code, moment = (gang.state / f"{key}.end").read_text().split()
+        assert code == "137" and abs(float(moment) - time.time()) < 3600
+        assert (Path(gang.part.attempt_dir) / f"LOG{key}/exit_code").read_text() == "137\n"
+    gang.stop(kill=True)
+
+
+def test_kill_keeps_an_end_that_was_written(gang: Gang) -> None:
+    gang.start("0")
+    (gang.state / "0.end").write_text("3 5.0\n")
+    gang.stop(kill=True)
+    assert (gang.state / "0.end").read_text() == "3 5.0\n"
+    assert not (gang.state / "1.end").exists()
+
+
+def test_containers_that_do_not_end_are_told(gang: Gang) -> None:
+    gang.start("0", stubborn=True)
+    gang.docker.put_program("sleep", "exit 0")
+    with pytest.raises(RemoteError, match=r"^host node1: containers of this run do not end: 0+1$"):
+        gang.stop(kill=True)
+    assert not (gang.state / "0.end").exists()
+
+
+def test_containers_of_others_are_not_ended(gang: Gang) -> None:
+    gang.start("0")
+    other = subprocess.Popen(["sleep", "600"])
+    gang.docker.add("other", gang.labels("0", **{"launcher.owner": "4711"}), other.pid)
+    gang.docker.add("later", gang.labels("0", **{"launcher.attempt": "2"}), other.pid)
+    gang.stop(kill=True)
+    RUNTIME.remove(HOST, gang.plan, gang.part, 1)
+    assert other.poll() is None
+    assert [each["name"] for each in gang.docker.containers()] == ["other"]  # an attempt is of the run
+    other.kill()
+    other.wait()
+
+
+def test_removal_takes_what_has_ended_too(gang: Gang) -> None:
+    gang.start("0").kill()
+    gang.docker.add("made", gang.labels("1"))
+    RUNTIME.remove(HOST, gang.plan, gang.part, 1)
+    assert gang.docker.containers() == []
+    assert [words[:3] for words in gang.docker.asked("rm")] == [["rm", "--force", "--volumes"]]
+
+
+def test_where_there_is_no_container_nothing_is_removed(gang: Gang) -> None:
+    RUNTIME.remove(HOST, gang.plan, gang.part, 1)
+    assert gang.docker.asked("rm") == []
+
+
+def test_a_docker_that_does_not_answer_has_its_containers_still(gang: Gang) -> None:
+    gang.docker.set(refusal="Cannot connect to the Docker daemon")
+    with pytest.raises(RemoteError, match="Docker does not answer: its containers are still there"):
+        RUNTIME.remove(HOST, gang.plan, gang.part, 1)
+
+
+def test_a_docker_that_does_not_answer_does_not_mean_that_nothing_runs(gang: Gang) -> None:
+    process = gang.start("0")
+    gang.docker.set(refusal="Cannot connect to the Docker daemon")
+    with pytest.raises(RemoteError):
+        gang.stop(kill=True)
+    assert process.poll() is None
+
+
+def test_containers_that_cannot_be_removed_are_told(gang: Gang) -> None:
+    gang.docker.add("made", gang.labels("1"))
+    gang.docker.set(keeps=True)
+    with pytest.raises(RemoteError, match=r"containers of this run cannot be removed: 0+1"):
+        RUNTIME.remove(HOST, gang.plan, gang.part, 1)
