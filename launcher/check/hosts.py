@@ -50,17 +50,22 @@ def examine_here(spec: Spec) -> list[Finding]:
 
 def examine_at(needs: Mapping[str, HostNeeds], endpoints: Mapping[str, Endpoint]) -> list[Finding]:
     """As `examine`, for hosts that are not connected yet: those that something is needed of."""
-    hosts = {label: connect(endpoints[label]) for label in needs}
-    try:
-        return examine(needs, hosts)
-    finally:
-        for host in hosts.values():
-            host.close()
+
+    def examine_host(host: Host) -> list[Finding]:
+        try:
+            return _examine_host(host, needs[host.label])
+        finally:
+            host.close()  # at once: thousands of connections take memory and time
+
+    return _all_findings(try_on_all([connect(endpoints[label]) for label in needs], examine_host))
 
 
 def examine(needs: Mapping[str, HostNeeds], hosts: Mapping[str, Host]) -> list[Finding]:
     """Everything that hosts lack, in the order of `hosts`; one that does not answer is a finding, too."""
-    outcomes = try_on_all(hosts.values(), lambda host: _examine_host(host, needs[host.label]))
+    return _all_findings(try_on_all(hosts.values(), lambda host: _examine_host(host, needs[host.label])))
+
+
+def _all_findings(outcomes: Mapping[str, list[Finding] | LauncherError]) -> list[Finding]:
     return [
         finding
         for label, outcome in outcomes.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,8 @@ from launcher.hosts.listening import Listening
 from launcher.plan.model import Plan
 from launcher.run.gang import MemberStatus, State, planned, read_line
 from launcher.runtime import Runtime
+
+_BEAT = b"beat\n"
 
 
 class Watcher:
@@ -36,7 +39,7 @@ class Watcher:
     def poll(self, seconds: float) -> list[MemberStatus]:
         """Members that changed, after waiting at most so long. Raises HostError for a stream of nonsense."""
         before = dict(self.members)
-        for label, data in self._listening.poll(seconds):
+        for label, data in self._heard(seconds):
             if data is None:
                 self._rests[label] = b""
             else:
@@ -57,6 +60,14 @@ class Watcher:
     def close(self) -> None:
         """Stop listening."""
         self._listening.close()
+
+    def _heard(self, seconds: float) -> list[tuple[str, bytes | None]]:
+        """What hosts say. Beats alone wake nothing else: a thousand hosts send 500 of them a second."""
+        began = time.monotonic()
+        heard = self._listening.poll(seconds)
+        if heard and all(data == _BEAT for _, data in heard):
+            time.sleep(max(0.0, seconds - (time.monotonic() - began)))
+        return heard
 
     def _hear(self, label: str, data: bytes) -> None:
         *lines, self._rests[label] = (self._rests[label] + data).split(b"\n")

@@ -143,7 +143,7 @@ def _unknown_unless_seen(member: MemberStatus) -> MemberStatus:
 
 
 def _live_metrics(plan: Plan, hosts: Mapping[str, Host]) -> tuple[Metrics, list[str]]:
-    outcomes = try_on_all(hosts.values(), lambda host: _metrics_on(host, plan))
+    outcomes = try_on_all(hosts.values(), lambda host: _last_look(host, plan))
     metrics, errors = Metrics(), []
     for outcome in outcomes.values():
         if isinstance(outcome, LauncherError):
@@ -151,6 +151,13 @@ def _live_metrics(plan: Plan, hosts: Mapping[str, Host]) -> tuple[Metrics, list[
         else:
             metrics |= outcome
     return metrics, errors
+
+
+def _last_look(host: Host, plan: Plan) -> Metrics:
+    try:
+        return _metrics_on(host, plan)
+    finally:
+        host.close()
 
 
 def _metrics_on(host: Host, plan: Plan) -> Metrics:
