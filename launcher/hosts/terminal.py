@@ -39,7 +39,7 @@ def attend(channel: paramiko.Channel, command: str, *, terminal: bool) -> int:
 
 def _send(channel: paramiko.Channel) -> None:
     """Our input, byte for byte, until it ends or nobody takes it."""
-    with suppress(OSError):
+    with suppress(OSError, EOFError, paramiko.SSHException):
         while data := os.read(sys.stdin.fileno(), _PIECE):
             channel.sendall(data)
         channel.shutdown_write()
