@@ -71,7 +71,7 @@ class _Sending:
                 self._channel.settimeout(left(self._deadline))
                 self._channel.sendall(piece)
             self._channel.shutdown_write()
-        except (OSError, EOFError, paramiko.SSHException) as error:  # "Socket is closed": it has ended already
+        except (OSError, EOFError, paramiko.SSHException) as error:  # "Socket is closed": it has ended
             self._failure = error
 
 
