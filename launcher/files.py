@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ def write_atomically(path: Path, content: bytes | str, *, mode: int = 0o644) -> 
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
     os.replace(fresh, path)
-
-
-def allow_many_files() -> None:
-    """As many open files as the system lets this process have: a connection takes three of them."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -14,6 +14,12 @@ from typing import Any
 
 import yaml
 
+from launcher.run.launch import create_run
+from launcher.spec.load import load
+
+REPOSITORY = Path(__file__).parents[1]
+DIE_AT = Path(__file__).with_name("e2e") / "die_at.py"
+
 
 class Place:
     """Runs the `launcher` command in a directory of its own, on the cluster of the cluster file there."""
@@ -118,6 +124,22 @@ class Place:
         owners = [event["owner"] for event in self.events(run) if event["event"] == "supervisor"]
         return int(owners[-1].split()[1])
 
+    def die(self, job: Path, moment: str, which: str | int) -> str:
+        """Start a run whose supervisor dies at a moment, and wait for its death; returns the run id."""
+        os.environ["LAUNCHER_RUNS"] = self.environ["LAUNCHER_RUNS"]
+        try:
+            directory = create_run(load(self.cluster, job, environ=self.environ), ())
+        finally:
+            del os.environ["LAUNCHER_RUNS"]
+        done = subprocess.run(
+            [sys.executable, str(DIE_AT), str(directory.path), moment, str(which)],
+            env={**self.environ, "PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            timeout=2 * self.patience,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        return directory.run_id
+
     def runs(self) -> list[str]:
         """Ids of all runs."""
         return [path.name for path in (self.path / "runs").glob("*")]
@@ -140,6 +162,6 @@ def is_alive(pid: int) -> bool:
 
 def _is_supervisor(pid: int) -> bool:
     try:
-        return b"launcher.run.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"launcher.run\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
         return False

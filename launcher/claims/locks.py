@@ -26,8 +26,19 @@ class Holder:
     owner: str
 
     def __str__(self) -> str:
-        since = datetime.fromtimestamp(self.since).strftime("%Y-%m-%d %H:%M:%S")
-        return f"{self.name} is held by run {self.run} of {self.owner.split()[0]} since {since}"
+        return describe([self])
+
+
+def describe(holders: Sequence[Holder]) -> str:
+    """What each run holds, in words; the time is that of its first device."""
+    by_run: dict[tuple[str, str], list[Holder]] = {}
+    for holder in holders:
+        by_run.setdefault((holder.run, holder.owner.split()[0]), []).append(holder)
+    return "; ".join(
+        f"{', '.join(each.name for each in held)} {'is' if len(held) == 1 else 'are'} held by run {run} of "
+        f"{owner} since {datetime.fromtimestamp(min(each.since for each in held)):%Y-%m-%d %H:%M:%S}"
+        for (run, owner), held in by_run.items()
+    )
 
 
 def acquire(host: Host, part: HostPlan, epoch: int, run: str, owner: str) -> None:
@@ -35,9 +46,8 @@ def acquire(host: Host, part: HostPlan, epoch: int, run: str, owner: str) -> Non
     words = (part.run_dir, str(epoch), LOCKS, run, owner, *part.locks)
     done = host.run(script("lock"), *words)
     if done.code == _HELD:
-        holders = "; ".join(str(holder) for holder in parse_holders(done.out))
         raise DevicesHeld(
-            f"host {host.label}: {holders}",
+            f"host {host.label}: {describe(parse_holders(done.out))}",
             hint="wait for that run, or end it: launcher cancel RUN; other devices: --set cluster.devices=…",
         )
     if done.code:

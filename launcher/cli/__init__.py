@@ -8,11 +8,12 @@ import sys
 
 def main() -> None:
     """Entry point of the `launcher` command."""
+    from launcher import process
+
+    process.settle()
     from launcher.cli.app import app
     from launcher.errors import LauncherError
-    from launcher.files import allow_many_files
 
-    allow_many_files()
     try:
         app(prog_name="launcher")
     except LauncherError as error:

@@ -61,7 +61,7 @@ def spawn_supervisor(directory: RunDir) -> None:
     """
     if directory.is_supervised():
         raise UsageError(f"run {directory.run_id} has a supervisor already")
-    words = [*_scope(), sys.executable, "-m", "launcher.run.supervisor", str(directory.path)]
+    words = [*_scope(), sys.executable, "-m", "launcher.run", str(directory.path)]
     said = _size(directory.events)
     with open(directory.supervisor_log, "ab") as log:
         process = subprocess.Popen(

@@ -9,7 +9,8 @@ runs/<id>/
     cancel              somebody wants the run to end
     collected           the run is over, and `launcher collect` has fetched what its supervisor could not
     collect.lock        held while files are fetched from hosts
-    attempt-<n>/        plan.json, rank_table.json, scripts/, LOG<rank>/
+    attempt-<n>/        plan.json, rank_table.json, scripts/, LOG<rank>/; .partial/ while files are fetched,
+                        ascend-fd/ where `collect --layout ascend-fd` put it
     LOG<rank>           links to the newest attempt
     ckpt/  result.json
 """

@@ -1,4 +1,4 @@
-"""The process that supervises a run: `python -m launcher.run.supervisor RUNDIR`."""
+"""What the process that supervises a run does (`python -m launcher.run RUNDIR`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from launcher import remote
 from launcher.errors import CheckFailed, ExitCode, LauncherError, LostContact
-from launcher.files import allow_many_files, write_json
+from launcher.files import write_json
 from launcher.run.conductor import conduct
 from launcher.run.course import Course
 from launcher.run.events import EventLog
@@ -86,9 +86,4 @@ def _write_result(directory: RunDir, course: Course, code: ExitCode, outcome: st
 
 def main() -> int:
     """Exit code of the run."""
-    allow_many_files()
     return int(supervise(RunDir(Path(sys.argv[1]))))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -165,11 +165,11 @@ def judge_traces(traces: Sequence[Trace]) -> RunState:
     codes = [trace.exit_code for trace in traces if trace.exit_code is not None]
     living = sum(trace.living for trace in traces)
     newest = max(traces, key=lambda trace: trace.lease.epoch, default=None)
-    elsewhere = f"supervised elsewhere, by {newest.lease.owner.partition(' ')[0]}" if newest else ""
+    owner = newest.lease.owner.partition(" ")[0] if newest else ""
     if codes and len(codes) == len(traces):
-        return RunState(Standing.ENDED, elsewhere, max(codes))
+        return RunState(Standing.ENDED, f"its supervisor was {owner}" if owner else "", max(codes))
     if newest is not None and newest.lease.is_fresh:
-        return RunState(Standing.RUNNING, elsewhere)
+        return RunState(Standing.RUNNING, f"supervised elsewhere, by {owner}")
     still = {0: "nothing of it runs", 1: "1 rank still runs"}.get(living, f"{living} ranks still run")
     return RunState(Standing.ALONE, still)
 

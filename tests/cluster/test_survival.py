@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from launcher.errors import ExitCode
-from launcher.run.launch import create_run
-from launcher.spec.load import load
 
 REPOSITORY = Path(__file__).parents[2]
-DIE_AT = REPOSITORY / "tests" / "e2e" / "die_at.py"
 SMOKE = ("lock", "create", "start", "watch")
 PHASES = (
     "connect",
@@ -34,20 +27,6 @@ PHASES = (
 MOMENTS = [pytest.param(phase, marks=() if phase in SMOKE else pytest.mark.full) for phase in PHASES]
 
 
-def die(place, job: Path, moment: str, which: str) -> str:
-    """Start a run whose supervisor dies at a moment, and wait for its death; returns the run id."""
-    os.environ["LAUNCHER_RUNS"] = place.environ["LAUNCHER_RUNS"]
-    try:
-        directory = create_run(load(place.cluster, job, environ=place.environ), ())
-    finally:
-        del os.environ["LAUNCHER_RUNS"]
-    words = [sys.executable, DIE_AT, directory.path, moment, which]
-    environ = {**place.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(list(map(str, words)), env=environ, capture_output=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    return directory.run_id
-
-
 def elsewhere(place, tmp_path_factory) -> Path:
     """From now on the launcher is called in another directory, which knows of no run."""
     path = tmp_path_factory.mktemp("elsewhere")
@@ -57,7 +36,7 @@ def elsewhere(place, tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("phase", MOMENTS)
 def test_attach_takes_a_run_to_its_end_whenever_its_supervisor_died(place, phase):
-    run = die(place, place.job("sleep 1; echo $RANK_ID", ranks=8), "phase", phase)
+    run = place.die(place.job("sleep 1; echo $RANK_ID", ranks=8), "phase", phase)
     done = place.launcher("attach", run)
     assert done.returncode == ExitCode.OK, done.stderr
     assert (place.directory(run) / "LOG5" / "log.txt").read_text() == "5\n"
@@ -66,7 +45,7 @@ def test_attach_takes_a_run_to_its_end_whenever_its_supervisor_died(place, phase
 
 @pytest.mark.parametrize("phase", MOMENTS)
 def test_the_cluster_file_alone_is_enough_to_cancel(place, tmp_path_factory, phase):
-    run = die(place, place.job("exec sleep 600", ranks=8, timeouts={"run": "1s"}), "phase", phase)
+    run = place.die(place.job("exec sleep 600", ranks=8, timeouts={"run": "1s"}), "phase", phase)
     path = elsewhere(place, tmp_path_factory)
     done = place.launcher("cancel", run, "-c", place.cluster, cwd=path)
     over = "no host knows" in done.stderr or "was never started there" in done.stderr
@@ -81,7 +60,7 @@ def test_the_cluster_file_alone_is_enough_to_cancel(place, tmp_path_factory, pha
 @pytest.mark.parametrize("call", range(1, 40, 2))
 def test_a_run_can_be_cancelled_whatever_was_about_to_happen(place, call):
     job = place.job("exec sleep 600", ranks=8, timeouts={"run": "1s"})
-    run = die(place, job, "call", str(call))
+    run = place.die(job, "call", call)
     done = place.launcher("cancel", run)
     ended = (place.directory(run) / "result.json").exists()
     over = ended and "has ended already" in done.stderr
@@ -90,7 +69,7 @@ def test_a_run_can_be_cancelled_whatever_was_about_to_happen(place, call):
 
 
 def test_collect_from_another_directory(place, tmp_path_factory):
-    run = die(place, place.job("echo $RANK_ID; exec sleep 600", ranks=8), "phase", "watch")
+    run = place.die(place.job("echo $RANK_ID; exec sleep 600", ranks=8), "phase", "watch")
     path = elsewhere(place, tmp_path_factory)
     place.wait_for(
         lambda: "7\n" in place.bed.exec("h2", f"cat /var/tmp/launcher-0/runs/{run}/attempt-1/LOG7/log.txt")

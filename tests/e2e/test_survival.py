@@ -5,41 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from launcher.errors import ExitCode
-from launcher.run.launch import create_run
-from launcher.spec.load import load
 
 REPOSITORY = Path(__file__).parents[2]
-DIE_AT = Path(__file__).with_name("die_at.py")
 CALLS = range(1, 14)
-
-
-def die(place, job: Path, moment: str, number: int) -> str:
-    """Start a run whose supervisor dies at a moment, and wait for its death; returns the run id."""
-    os.environ["LAUNCHER_RUNS"] = place.environ["LAUNCHER_RUNS"]
-    try:
-        directory = create_run(load(place.cluster, job, environ=place.environ), ())
-    finally:
-        del os.environ["LAUNCHER_RUNS"]
-    words = [sys.executable, DIE_AT, directory.path, moment, str(number)]
-    environ = {**place.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(list(map(str, words)), env=environ, capture_output=True, timeout=60)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    return directory.run_id
 
 
 @pytest.mark.parametrize(
     ("moment", "number"), [("event", 1), ("event", 9), ("event", 12)] + [("call", n) for n in CALLS]
 )
 def test_a_dead_supervisor_is_replaced_by_attach(place, moment, number):
-    run = die(place, place.job("sleep 1; echo $RANK_ID", ranks=2), moment, number)
+    run = place.die(place.job("sleep 1; echo $RANK_ID", ranks=2), moment, number)
     done = place.launcher("attach", run)
     assert done.returncode == ExitCode.OK, done.stderr
     assert (place.directory(run) / "LOG1" / "log.txt").read_text() == "1\n"
@@ -48,7 +29,7 @@ def test_a_dead_supervisor_is_replaced_by_attach(place, moment, number):
 
 @pytest.mark.parametrize("number", CALLS)
 def test_a_dead_supervisors_run_can_be_cancelled(place, number):
-    run = die(place, place.job("exec sleep 1000", ranks=2, timeouts={"run": "1s"}), "call", number)
+    run = place.die(place.job("exec sleep 1000", ranks=2, timeouts={"run": "1s"}), "call", number)
     done = place.launcher("cancel", run)
     ended = (place.directory(run) / "result.json").exists()
     assert done.returncode == ExitCode.OK or (ended and "has ended already" in done.stderr), done.stderr
@@ -57,7 +38,7 @@ def test_a_dead_supervisors_run_can_be_cancelled(place, number):
 
 @pytest.mark.parametrize("number", [4, 6, 8, 9, 10, 12])
 def test_another_directory_with_only_the_cluster_file_cancels(place, tmp_path_factory, number):
-    run = die(place, place.job("exec sleep 1000", ranks=2, timeouts={"run": "1s"}), "call", number)
+    run = place.die(place.job("exec sleep 1000", ranks=2, timeouts={"run": "1s"}), "call", number)
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     place.environ["LAUNCHER_RUNS"] = str(elsewhere / "runs")
     done = place.launcher("cancel", run, "-c", place.cluster, cwd=elsewhere)

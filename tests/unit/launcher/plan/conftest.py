@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from launcher.errors import SpecError
 from launcher.plan.build import plan
 from launcher.plan.model import Binding, Plan
 from launcher.spec.load import Spec, load
+from tests.unit.launcher.plan.rank_process import ENDED, Rank
 
 LOCAL = {
     "schema": 1,
@@ -108,3 +112,13 @@ def plans(tmp_path: Path) -> Plans:
 def environment() -> Callable[..., dict[str, str]]:
     """Environment of a member of a plan."""
     return lambda made, key="0": dict(next(each for each in made.members if each.key == key).environment)
+
+
+@pytest.fixture
+def rank(plans: Any, tmp_path: Path) -> Iterator[Rank]:
+    made = Rank(plans, tmp_path)
+    yield made
+    for process in made.started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(ENDED)

@@ -79,7 +79,7 @@ def test_another_launcher_ended_it(runs):
     (Path(bound.hosts[0].run_dir) / "finished").write_text("143\n")
     state = only(directory).state
     assert (state.standing, state.exit_code) == (Standing.ENDED, 143)
-    assert state.words == "supervised elsewhere, by ann@desk"
+    assert state.words == "its supervisor was ann@desk"
 
 
 def test_runs_that_only_hosts_know(runs, monkeypatch, tmp_path):

@@ -1,2 +1,0 @@
-# run, attempt: number of processes of this attempt on this host
-labelled "$1" "$2" | wc -l
