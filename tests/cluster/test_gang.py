@@ -94,7 +94,7 @@ def test_two_launchers_at_the_same_moment_one_runs_one_exits_6(place):
     both = [place.popen("run", job, "-c", place.cluster) for _ in range(2)]
     said = [process.communicate(timeout=60) for process in both]
     assert sorted(process.returncode for process in both) == [ExitCode.OK, ExitCode.DEVICES_HELD], said
-    assert any("is held by run" in errors for _, errors in said)
+    assert any("held by run" in errors for _, errors in said)
     place.assert_nothing_left()
 
 

@@ -128,7 +128,7 @@ def test_two_launchers_at_the_same_devices_one_runs_one_exits_6(place):
     place.until_running(run)
     second = place.run(place.job("true", name="second", ranks=1))
     assert second.returncode == ExitCode.DEVICES_HELD
-    assert f"is held by run {run}" in second.stderr
+    assert f"held by run {run}" in second.stderr
     assert place.launcher("cancel", run).returncode == ExitCode.OK
     assert place.run(place.job("true", name="third", ranks=1)).returncode == ExitCode.OK
     place.assert_nothing_left()
