@@ -108,7 +108,7 @@ test-cluster: $(VENV)/.dev
 # Beside the launcher, OpenSSH and Ansible start the same containers.
 bench-launch: $(VENV)/.dev
 	$(BIN)/pip install --quiet "ansible-core>=2.17,<3"
-	$(BIN)/python -m tests.bench.launch
+	$(BIN)/python -m tests.bench.launch $(ARGS)
 
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden

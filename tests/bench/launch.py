@@ -34,8 +34,6 @@ from tests.cluster.conftest import ClusterPlace
 from tests.cluster.images.golden import golden
 from tests.cluster.slots import free_bed
 
-HOSTS, DEVICES = 8, 8
-RANKS = HOSTS * DEVICES
 IDLE = 30.0
 FAIL = """
 for process in /proc/[0-9]*; do
@@ -54,24 +52,25 @@ def cpu_of(pid: int) -> float:
 
 
 class Bench:
-    """A place on eight hosts, with a job whose code is there already."""
+    """A place on hosts of its own, with a job whose code is there already."""
 
-    def __init__(self, path: Path, bed: Testbed) -> None:
+    def __init__(self, path: Path, bed: Testbed, hosts: int, devices: int) -> None:
         self.bed = bed
         self.place = ClusterPlace(path, bed)
         self.place.patience = 300
         self.place.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed launcher is compiled
-        self.hosts = [f"h{number}" for number in range(1, HOSTS + 1)]
-        self.place.use(*self.hosts, devices=f"0-{DEVICES - 1}")
+        self.ranks = hosts * devices
+        self.hosts = [f"h{number}" for number in range(1, hosts + 1)]
+        self.place.use(*self.hosts, devices=f"0-{devices - 1}")
         (path / "code").mkdir()
         (path / "code" / "train.py").write_text("print()\n")
         self.volumes = {"code": {"source": str(path / "code"), "target": "/code"}}
-        self.job = self.place.job("exec sleep 600", name="bench", ranks=RANKS, volumes=self.volumes)
+        self.job = self.place.job("exec sleep 600", name="bench", ranks=self.ranks, volumes=self.volumes)
         self.plan = self._warm_up()
 
     def _warm_up(self) -> Plan:
         """A run that ends by itself leaves code, directories and scripts; gives its plan."""
-        job = self.place.job("sleep 1", name="warm", ranks=RANKS, volumes=self.volumes)
+        job = self.place.job("sleep 1", name="warm", ranks=self.ranks, volumes=self.volumes)
         done = self.place.run(job)
         assert done.returncode == 0, done.stderr
         path = self.place.directory(self.place.only_run()) / "attempt-1" / "plan.json"
@@ -88,7 +87,7 @@ class Bench:
         started = self._started(run)
         pid = self.place.supervisor_pid(run)
         cpu = cpu_of(pid) + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        self.place.until_running(run, RANKS)
+        self.place.until_running(run, self.ranks)
         idle = cpu_of(pid)
         time.sleep(IDLE)
         idle = (cpu_of(pid) - idle) / IDLE
@@ -99,7 +98,7 @@ class Bench:
         }
         return {
             "seconds": started["time"] - began,
-            "cpu": 1000 * cpu / RANKS,
+            "cpu": 1000 * cpu / self.ranks,
             "idle": 100 * idle,
             "fall": fall,
             "command": started["time"] - began - sum(shown.values()),
@@ -119,7 +118,8 @@ class Bench:
 
     def _fail_one(self, run: str) -> float:
         """End the command of one rank; seconds from its end to that of the last of all others."""
-        rank, host = RANKS // 2, self.plan.members[RANKS // 2].host
+        rank = self.ranks // 2
+        host = self.plan.members[rank].host
         self.bed.exec(host, FAIL.format(rank=rank))
         self.place.launcher("wait", run)
         attempt = self.place.result(run)["attempts"][0]
@@ -131,7 +131,7 @@ class Bench:
     def openssh(self) -> dict[str, float]:
         """Seconds until the last `docker run` has returned, and of connecting among them."""
         began = time.monotonic()
-        with ThreadPoolExecutor(RANKS) as pool:
+        with ThreadPoolExecutor(self.ranks) as pool:
             list(pool.map(lambda host: self._ssh(host, "true", "-fN"), self.hosts))
             connected = time.monotonic()
             list(pool.map(lambda pair: self._ssh(pair[0], pair[1]), self.commands("ssh")))
@@ -182,7 +182,7 @@ class Bench:
 
     def ansible_tuned(self) -> dict[str, float]:
         """All hosts at once, and nothing copied."""
-        return self._play({"ANSIBLE_PIPELINING": "1", "ANSIBLE_FORKS": str(HOSTS)})
+        return self._play({"ANSIBLE_PIPELINING": "1", "ANSIBLE_FORKS": str(len(self.hosts))})
 
     def _play(self, settings: dict[str, str]) -> dict[str, float]:
         """Seconds of a play that runs the same commands."""
@@ -216,14 +216,14 @@ class Bench:
         return {"seconds": seconds}
 
 
-def report(rows: dict[str, list[dict[str, float]]]) -> None:
+def report(rows: dict[str, list[dict[str, float]]], hosts: int, ranks: int) -> None:
     """Medians and ratios, as Markdown."""
     median = {
         name: {key: statistics.median(each[key] for each in runs) for key in runs[0]}
         for name, runs in rows.items()
     }
     base = median["openssh"]["seconds"]
-    print(f"\n| {RANKS} containers on {HOSTS} hosts | seconds: each run | median | against OpenSSH |")
+    print(f"\n| {ranks} containers on {hosts} hosts | seconds: each run | median | against OpenSSH |")
     print("|---|---|---|---|")
     for name, runs in rows.items():
         each = ", ".join(f"{run['seconds']:.2f}" for run in runs)
@@ -238,20 +238,24 @@ def report(rows: dict[str, list[dict[str, float]]]) -> None:
     for name in ("ansible", "ansible_tuned"):
         if name in median:
             print(f"Against {name}: {launcher['seconds'] / median[name]['seconds']:.2f}")
-    print(f"From the first failed rank to the last of {RANKS} gone: {launcher['fall']:.2f} s")
+    print(f"From the first failed rank to the last of {ranks} gone: {launcher['fall']:.2f} s")
     print(f"CPU of the launcher: {launcher['cpu']:.1f} ms a rank until all have started")
-    print(f"CPU of the launcher while {RANKS} ranks idle: {launcher['idle']:.2f} % of a core\n")
+    print(f"CPU of the launcher while {ranks} ranks idle: {launcher['idle']:.2f} % of a core\n")
 
 
 def main() -> None:
     """In turn, so that a machine that slows down slows all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", default="launcher,openssh,ansible,ansible_tuned")
+    parser.add_argument("--hosts", type=int, default=8)
+    parser.add_argument("--devices", type=int, default=8, help="of each host")
+    parser.add_argument(
+        "--only", default="launcher,openssh,ansible,ansible_tuned", help="openssh is among them"
+    )
     options = parser.parse_args()
     with golden() as root, free_bed(root) as bed, tempfile.TemporaryDirectory() as path:
-        bed.up(HOSTS)
-        bench = Bench(Path(path), bed)
+        bed.up(options.hosts)
+        bench = Bench(Path(path), bed, options.hosts, options.devices)
         methods: dict[str, Callable[[], dict[str, float]]] = {
             name: getattr(bench, name) for name in options.only.split(",")
         }
@@ -260,7 +264,7 @@ def main() -> None:
             for name, method in methods.items():
                 rows[name].append(method())
                 print(name, json.dumps(rows[name][-1]), file=sys.stderr, flush=True)
-        report(rows)
+        report(rows, options.hosts, bench.ranks)
         bench.place.end_supervisors()
 
 
