@@ -2,10 +2,11 @@
 
 from launcher.check.hosts import check_hosts, examine, examine_at, examine_here
 from launcher.check.model import Finding, Level
-from launcher.check.needs import of_cluster, of_job
+from launcher.check.needs import HostNeeds, of_cluster, of_job
 
 __all__ = [
     "Finding",
+    "HostNeeds",
     "Level",
     "check_hosts",
     "examine",

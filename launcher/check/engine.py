@@ -25,10 +25,13 @@ def ask_engine(host: Host, needs: HostNeeds) -> Engine:
 
 
 def _facts(api: APIClient, needs: HostNeeds) -> Engine:
+    version, about = api.version(), api.info()
     return Engine(
-        architecture=str(api.version()["Arch"]),
+        version=str(version.get("Version", "")),
+        architecture=str(version["Arch"]),
+        security=tuple(about.get("SecurityOptions") or ()),
         image_architecture=_architecture(api, needs.image) if needs.image else None,
-        runtimes=tuple(api.info()["Runtimes"]) if needs.oci_runtime else (),
+        runtimes=tuple(about["Runtimes"]),
         taken=tuple(_taken(api, needs.device_nodes)) if needs.device_nodes else (),
     )
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from launcher.claims.locks import Holder
+from launcher.check.npu_facts import NpuFacts
+from launcher.check.trees import Tree, parse_trees
+from launcher.claims.locks import Holder, parse_holders
+from launcher.hosts.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,55 @@ class Engine:
 
     refusal: str = ""
     hint: str | None = None
+    version: str = ""
     architecture: str = ""
+    security: tuple[str, ...] = ()
+    """Its security options, such as `name=rootless`."""
     image_architecture: str | None = None
     """None where the image is not there."""
     runtimes: tuple[str, ...] = ()
     taken: tuple[tuple[str, str], ...] = ()
     """Device node and name of each running container that has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a volume lies on a host."""
+
+    state: str
+    """missing, unmakeable, unreadable, read-only or writable."""
+    file_system: str = ""
+    inode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A device node."""
+
+    path: str
+    gid: int
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A process that has something open; pid and name are empty where we may not see it."""
+
+    what: str
+    """Path of a device node, or a port."""
+    pid: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.name})" if self.pid else "a process of another user"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port on which something listens."""
+
+    port: int
+    user: User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,37 +93,118 @@ class Facts:
     memory: int
     """The least of what the machine and the cgroups of this process still give."""
     setsid: str
-    shm_refusal: str
-    sources: tuple[str, ...]
-    """Of each volume: missing, unmakeable, unreadable, read-only or writable."""
-    lacking: tuple[str, ...]
+    uid: int
+    user: str
+    """Whom SSH logs in."""
+    machine: str
+    """Architecture as the kernel says it."""
+    shm_refusal: str = ""
+    startups: int | None = None
+    """Connections that log in at once from which on sshd refuses some; None where that is not to be seen."""
+    selinux: str = ""
+    """Enforcing, Permissive, Disabled, or empty where there is none."""
+    selinux_context: str = ""
+    sources: tuple[Place, ...] = ()
+    """Of each volume."""
+    trees: Mapping[str, Tree | None] = field(default_factory=dict)
+    """What is in each volume that is compared between hosts, by path; None where it took too long."""
+    lacking: tuple[str, ...] = ()
     """Of the paths asked for, those that are not there."""
-    python: Python | None
-    no_python: str
-    engine: Engine | None = None
-    """None where ranks are processes."""
+    nodes: tuple[Node, ...] = ()
+    openers: tuple[User, ...] = ()
+    """Processes that have one of the device nodes open, as far as this user may see them."""
+    listeners: tuple[Listener, ...] = ()
+    """On the ports asked for."""
+    ephemeral: tuple[int, int] = (0, 0)
+    """First and last port that the kernel gives to connections."""
+    reserved_words: str = ""
+    """Ports that it keeps back, as sysctl has them."""
+    driver: str = ""
+    """Version of the Ascend driver."""
+    npus: NpuFacts | None = None
+    python: Python | None = None
+    no_python: str = ""
     no_port: str = ""
     holders: tuple[Holder, ...] = ()
+    engine: Engine | None = None
+    """None where ranks are processes."""
+    sessions: int | None = None
+    """Channels that sshd opened on one connection; None where there is no SSH."""
+    clock: Clock | None = None
 
 
-def parse_facts(text: str) -> Facts:
-    """The output of check.sh. Raises KeyError, ValueError for what it never writes."""
-    lines = [line.split(" ", 1) for line in text.split("\n") if line]
-    one = {name: words.strip() for name, words in lines}
+def parse_facts(text: str, trees: Sequence[str] = ()) -> Facts:
+    """The output of check.sh; `trees` are the paths that it compared.
+
+    Raises KeyError, ValueError for what it never writes.
+    """
+    lines = [_fact(line) for line in text.split("\n") if line]
+    one = dict(lines)
+    many = _Many(lines)
     return Facts(
         work_dir=one["work_dir"],
         work_dir_refusal=one["refusal"],
         file_system=one["file_system"],
         disk=int(one["disk"] or 0),
         cores=int(one["cores"]),
-        memory=max(0, min(int(words) for name, words in lines if name == "memory")),
+        memory=max(0, min(map(int, many["memory"]))),
         setsid=one["setsid"],
+        uid=int(one["uid"]),
+        user=one["user"],
+        machine=one["machine"],
         shm_refusal=one.get("shm", ""),
-        sources=tuple(words.strip() for name, words in lines if name == "source"),
-        lacking=tuple(words.strip() for name, words in lines if name == "lacking"),
+        startups=int(one["startups"]) if one["startups"] else None,
+        selinux=one["selinux"],
+        selinux_context=one["selinux_context"],
+        sources=tuple(map(_place, many["source"])),
+        trees=parse_trees(lines, trees),
+        lacking=tuple(many["lacking"]),
+        nodes=tuple(map(_node, many["node"])),
+        openers=tuple(map(_user, many["open"])),
+        listeners=tuple(Listener(int(user.what), user) for user in map(_user, many["listener"])),
+        ephemeral=_pair(one["ephemeral"]),
+        reserved_words=one["reserved"],
+        driver=one.get("driver", ""),
         python=_python(one["python"]) if "python" in one else None,
         no_python=one.get("no_python", ""),
+        no_port=one.get("no_port", ""),
+        holders=tuple(parse_holders("\n".join(many["lock"]))),
     )
+
+
+class _Many(dict[str, list[str]]):
+    """What has been said under each name."""
+
+    def __init__(self, lines: Iterable[tuple[str, str]]) -> None:
+        for name, words in lines:
+            self.setdefault(name, []).append(words)
+
+    def __missing__(self, name: str) -> list[str]:
+        return []
+
+
+def _fact(line: str) -> tuple[str, str]:
+    name, _, words = line.partition(" ")
+    return name, words.strip()
+
+
+def _place(words: str) -> Place:
+    state, inode, *file_system = words.split(" ", 2)
+    return Place(state, " ".join(file_system), inode)
+
+
+def _node(words: str) -> Node:
+    gid, mode, path = words.split(" ", 2)
+    return Node(path, int(gid), int(mode, 8))
+
+
+def _user(words: str) -> User:
+    return User(*words.split(" ", 2))
+
+
+def _pair(words: str) -> tuple[int, int]:
+    low, high = words.split()
+    return int(low), int(high)
 
 
 def _python(text: str) -> Python:

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from launcher.check.engine import ask_engine
-from launcher.check.facts import Facts, parse_facts
+from launcher.check.facts import Engine, Facts, parse_facts
+from launcher.check.judge import judge, judge_together
 from launcher.check.model import Finding, Level, in_words
 from launcher.check.needs import HostNeeds, of_job
-from launcher.check.packages import distributions
-from launcher.check.rules import judge
-from launcher.claims import locks
+from launcher.check.questions import check_script, words, words_about_files
+from launcher.check.rules.fleet import Examined
+from launcher.check.trees import Tree
 from launcher.errors import CheckFailed, LauncherError
 from launcher.hosts import Endpoint, Host, HostError, connect
+from launcher.hosts.base import CHANNELS
+from launcher.hosts.clock import Clock, measure
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import try_on_all
 from launcher.plan.model import Plan
-from launcher.remote import script
 from launcher.spec.spec import Spec
 
-_TIMEOUT = 60.0
-_PORTS = [str(port) for port in range(20000, 32000, 600)]
+_TIMEOUT = 90.0
+_DEEP_TIMEOUT = 7 * 24 * 3600.0
+"""Whole data sets are read."""
+
+Outcomes = Mapping[str, "Facts | LauncherError"]
+Result = TypeVar("Result")
+Action = Callable[[Host], Result]
 
 
-def check_hosts(spec: Spec, draft: Plan, hosts: Mapping[str, Host]) -> list[Finding]:
+def check_hosts(
+    spec: Spec, draft: Plan, hosts: Mapping[str, Host], clocks: Mapping[str, Clock] | None = None
+) -> list[Finding]:
     """Check before a run; returns the warnings. Devices that are held are left to the lock phase.
 
     Raises CheckFailed that lists every error with its remedy, SpecError.
     """
-    needs = {label: replace(each, locks=()) for label, each in of_job(spec, draft).items()}
-    findings = [*examine_here(spec), *examine(needs, hosts)]
+    needs = {label: replace(each, holders_are_refused=False) for label, each in of_job(spec, draft).items()}
+    findings = [*examine_here(spec), *examine(needs, hosts, clocks)]
     errors = [finding for finding in findings if finding.level is Level.ERROR]
     if errors:
         raise CheckFailed(in_words(errors))
@@ -50,54 +61,115 @@ def examine_here(spec: Spec) -> list[Finding]:
 
 def examine_at(needs: Mapping[str, HostNeeds], endpoints: Mapping[str, Endpoint]) -> list[Finding]:
     """As `examine`, for hosts that are not connected yet: those that something is needed of."""
+    hosts = {label: connect(endpoints[label]) for label in needs}
+    return _examine(needs, hosts, {}, _closing)
 
-    def examine_host(host: Host) -> list[Finding]:
+
+def examine(
+    needs: Mapping[str, HostNeeds], hosts: Mapping[str, Host], clocks: Mapping[str, Clock] | None = None
+) -> list[Finding]:
+    """Everything that hosts lack, in the order of `hosts`, then in what they differ.
+
+    A host that does not answer is a finding, too. Clocks are measured where none are given.
+    """
+    return _examine(needs, hosts, clocks or {}, lambda action: action)
+
+
+def _closing(action: Action[Result]) -> Action[Result]:
+    def act(host: Host) -> Result:
         try:
-            return _examine_host(host, needs[host.label])
+            return action(host)
         finally:
             host.close()  # at once: thousands of connections take memory and time
 
-    return _all_findings(try_on_all([connect(endpoints[label]) for label in needs], examine_host))
+    return act
 
 
-def examine(needs: Mapping[str, HostNeeds], hosts: Mapping[str, Host]) -> list[Finding]:
-    """Everything that hosts lack, in the order of `hosts`; one that does not answer is a finding, too."""
-    return _all_findings(try_on_all(hosts.values(), lambda host: _examine_host(host, needs[host.label])))
+def _examine(
+    needs: Mapping[str, HostNeeds],
+    hosts: Mapping[str, Host],
+    clocks: Mapping[str, Clock],
+    around: Callable[[Action[Facts]], Action[Facts]],
+) -> list[Finding]:
+    def ask(host: Host) -> Facts:
+        return gather(host, needs[host.label], clocks.get(host.label))
+
+    outcomes = dict(try_on_all(hosts.values(), around(ask)))
+    if differing := _differing(needs, outcomes):
+
+        def ask_again(host: Host) -> Facts:
+            return _look_closer(host, needs[host.label], differing, _known(outcomes)[host.label])
+
+        again = [hosts[label] for label in _known(outcomes)]
+        outcomes |= try_on_all(again, around(ask_again))
+    return _all_findings(needs, outcomes)
 
 
-def _all_findings(outcomes: Mapping[str, list[Finding] | LauncherError]) -> list[Finding]:
-    return [
+def _all_findings(needs: Mapping[str, HostNeeds], outcomes: Outcomes) -> list[Finding]:
+    fleet = {label: Examined(needs[label], facts) for label, facts in _known(outcomes).items()}
+    alone = [
         finding
         for label, outcome in outcomes.items()
-        for finding in ([_failed(label, outcome)] if isinstance(outcome, LauncherError) else outcome)
+        for finding in (
+            [_failed(label, outcome)]
+            if isinstance(outcome, LauncherError)
+            else judge(label, needs[label], outcome)
+        )
     ]
+    return [*alone, *judge_together(fleet)]
 
 
-def _examine_host(host: Host, needs: HostNeeds) -> list[Finding]:
-    return judge(host.label, needs, gather(host, needs))
+def _known(outcomes: Outcomes) -> dict[str, Facts]:
+    return {label: facts for label, facts in outcomes.items() if not isinstance(facts, LauncherError)}
 
 
-def gather(host: Host, needs: HostNeeds) -> Facts:
+def gather(host: Host, needs: HostNeeds, clock: Clock | None = None) -> Facts:
     """What a host says of itself. Raises HostError, RemoteError."""
-    paths = [source.path for source in needs.sources]
-    words = [needs.work_dir or "", "yes" if needs.secrets else "no", needs.path]
-    words += [str(len(paths)), *paths, str(len(needs.paths)), *needs.paths]
-    done = checked(host, script("check"), *words, *_python_words(needs), timeout=_TIMEOUT)
-    facts = parse_facts(done.out)
-    if not needs.processes:
-        facts = replace(facts, engine=ask_engine(host, needs))
-    if needs.scheduler and (port := host.run(script("free_port"), *_PORTS)).code:
-        facts = replace(facts, no_port=port.err.strip())
-    return replace(facts, holders=tuple(locks.show(host, needs.locks))) if needs.locks else facts
+    sessions = host.sessions()
+    if clock is None and needs.hosts > 1:
+        clock = measure(host, looks=1)
+    side_by_side = sessions is None or sessions == CHANNELS
+    facts, engine = _script_and_docker(host, needs, side_by_side)
+    return replace(facts, engine=engine, sessions=sessions, clock=clock)
 
 
-def _python_words(needs: HostNeeds) -> list[str]:
-    """The command that asks Python for its packages, with the environment that ranks get."""
-    if not needs.packages:
-        return []
-    variables = [f"{name}={value}" for name, value in needs.env]
-    command = ["/bin/sh", "-c", script("packages"), "launcher", needs.python or ""]
-    return [*variables, *command, *distributions(needs.packages)]
+def _script_and_docker(host: Host, needs: HostNeeds, side_by_side: bool) -> tuple[Facts, Engine | None]:
+    if needs.processes:
+        return _run_script(host, needs), None
+    if not side_by_side:
+        return _run_script(host, needs), ask_engine(host, needs)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        engine = beside.submit(ask_engine, host, needs)
+        return _run_script(host, needs), engine.result()
+
+
+def _run_script(host: Host, needs: HostNeeds) -> Facts:
+    timeout = _DEEP_TIMEOUT if needs.is_deep else _TIMEOUT
+    done = checked(host, check_script(), *words(needs), timeout=timeout)
+    return parse_facts(done.out, needs.compared)
+
+
+def _differing(needs: Mapping[str, HostNeeds], outcomes: Outcomes) -> list[str]:
+    """Volumes that are not the same on all hosts, and of whose files nothing is known yet."""
+    digests: dict[str, set[str]] = {}
+    for label, facts in _known(outcomes).items():
+        for path, tree in facts.trees.items() if not needs[label].is_deep else ():
+            if tree is not None:
+                digests.setdefault(path, set()).add(tree.digest)
+    return [path for path, found in digests.items() if len(found) > 1]
+
+
+def _look_closer(host: Host, needs: HostNeeds, paths: list[str], facts: Facts) -> Facts:
+    """The same facts, with the files of these volumes. Raises HostError, RemoteError."""
+    asked = [path for path in paths if facts.trees.get(path) is not None]
+    done = checked(host, check_script(), *words_about_files(needs, asked), timeout=_TIMEOUT)
+    closer = parse_facts(done.out, asked).trees
+    trees = {path: _with_files(tree, closer.get(path)) for path, tree in facts.trees.items()}
+    return replace(facts, trees=trees)
+
+
+def _with_files(tree: Tree | None, closer: Tree | None) -> Tree | None:
+    return replace(tree, sizes=closer.sizes, sums=closer.sums) if tree and closer else tree
 
 
 def _failed(label: str, error: LauncherError) -> Finding:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import basename
 
+from launcher.check.npu_needs import NpuNeeds, hccl_ports, npu_needs
 from launcher.errors import SpecError
-from launcher.plan.containers import needs_sudo
+from launcher.plan.containers import MANAGERS, needs_sudo
 from launcher.plan.model import SCHEDULER, Container, HostPlan, Member, Plan
 from launcher.spec.cluster import Cluster, Host, RuntimeKind
-from launcher.spec.job import Job
+from launcher.spec.job import Job, Launch
 from launcher.spec.spec import Spec
+
+_DATASET = "dataset"
+_ROOT = ("root", "0", "0:0", "root:root")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,11 @@ class Source:
     writable: bool
     may_be_made: bool
     """Whether ranks can make it themselves where it is not there."""
+
+    @property
+    def must_be_equal(self) -> bool:
+        """Whether ranks would fail or learn nothing where it is not the same on all hosts."""
+        return self.volume == _DATASET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +66,44 @@ class HostNeeds:
     env: tuple[tuple[str, str], ...] = ()
     python: str | None = None
     """The interpreter that the command names; None: `python`, else `python3`."""
+    hosts: int = 1
+    """How many hosts are used together."""
+    is_deep: bool = False
+    """Whether whole files are compared, instead of both ends of some."""
+    holders_are_refused: bool = True
+    """Whether a device that another run holds is an error; the lock phase of a run says it by itself."""
+    npus: NpuNeeds | None = None
+    root_in_containers: bool = False
+    """Whether the job says `user: root` or the like: then any device may be opened."""
+    hccl_ports: tuple[int, ...] = ()
+    hccl_ports_are_used: bool = False
+    """Whether it is known that HCCL will listen on them."""
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Paths of the volumes that should be the same on all hosts."""
+        return tuple(each.path for each in self.sources if not each.writable) if self.hosts > 1 else ()
 
 
 def of_cluster(cluster: Cluster) -> dict[str, HostNeeds]:
     """What a cluster needs whatever the job, by host label."""
-    return {host.label: _of_host(cluster, host) for host in cluster.hosts}
+    hosts = {host.label: host for host in cluster.hosts}
+    needs = {label: _of_host(cluster, host, len(hosts)) for label, host in hosts.items()}
+    if not cluster.device.is_ascend:
+        return needs
+    devices = {label: cluster.devices_of(host) for label, host in hosts.items()}
+    npus = npu_needs(cluster, devices, hosts)
+    return {label: _with_npus(cluster, each, npus.get(label)) for label, each in needs.items()}
+
+
+def _with_npus(cluster: Cluster, needs: HostNeeds, npus: NpuNeeds | None) -> HostNeeds:
+    if npus is None:
+        return needs
+    driver = cluster.driver
+    nodes = tuple(f"/dev/davinci{device}" for device in npus.devices)
+    files = (driver.root, driver.dcmi, driver.npu_smi, driver.install_info, driver.hccn_conf)
+    ports = hccl_ports({})
+    return replace(needs, npus=npus, device_nodes=nodes, paths=(*nodes, *MANAGERS, *files), hccl_ports=ports)
 
 
 def of_job(spec: Spec, draft: Plan) -> dict[str, HostNeeds]:
@@ -71,7 +113,20 @@ def of_job(spec: Spec, draft: Plan) -> dict[str, HostNeeds]:
     """
     packages_are_requirements(spec)
     hosts = {host.label: host for host in spec.cluster.hosts}
-    return {part.label: _with_job(spec, draft, part, hosts[part.label]) for part in draft.hosts}
+    needs = {part.label: _with_job(spec, draft, part, hosts[part.label]) for part in draft.hosts}
+    if not spec.cluster.device.is_ascend:
+        return needs
+    devices = {part.label: _devices(draft, part) for part in draft.hosts}
+    npus = npu_needs(spec.cluster, devices, hosts)
+    ports = hccl_ports(spec.job.env) if draft.launch == Launch.DYNAMIC.value else ()
+    return {
+        label: replace(each, npus=npus.get(label), hccl_ports=ports, hccl_ports_are_used=bool(ports))
+        for label, each in needs.items()
+    }
+
+
+def _devices(draft: Plan, part: HostPlan) -> tuple[int, ...]:
+    return tuple(sorted(each.device for each in draft.members_of(part) if each.device is not None))
 
 
 def packages_are_requirements(spec: Spec) -> None:
@@ -90,7 +145,7 @@ def packages_are_requirements(spec: Spec) -> None:
         raise SpecError(problems)
 
 
-def _of_host(cluster: Cluster, host: Host) -> HostNeeds:
+def _of_host(cluster: Cluster, host: Host, hosts: int) -> HostNeeds:
     kind = "npu" if cluster.device.is_ascend else "cpu"
     return HostNeeds(
         work_dir=host.work_dir or cluster.work_dir,
@@ -98,18 +153,17 @@ def _of_host(cluster: Cluster, host: Host) -> HostNeeds:
         path=":".join(host.path if host.path is not None else cluster.path),
         locks=tuple(f"{kind}-{device}" for device in cluster.devices_of(host)),
         sudo=needs_sudo(cluster, host),
+        hosts=hosts,
     )
 
 
 def _with_job(spec: Spec, draft: Plan, part: HostPlan, host: Host) -> HostNeeds:
     job = spec.job
-    alone = _of_host(spec.cluster, host)
+    alone = _of_host(spec.cluster, host, len(draft.hosts))
     members = draft.members_of(part)
     containers = [member.container for member in members if member.container is not None]
-    return HostNeeds(
-        work_dir=alone.work_dir,
-        processes=alone.processes,
-        path=alone.path,
+    return replace(
+        alone,
         locks=part.locks,
         ranks=sum(member.rank is not None for member in members),
         memory_per_rank=job.needs.memory_per_rank,
@@ -117,6 +171,7 @@ def _with_job(spec: Spec, draft: Plan, part: HostPlan, host: Host) -> HostNeeds:
         scheduler=any(member.key == SCHEDULER for member in members),
         secrets=bool(job.secrets),
         sudo=part.sudo,
+        root_in_containers=job.user in _ROOT,
         image=None if alone.processes else job.image,
         oci_runtime=next((each.runtime for each in containers if each.runtime), None),
         paths=tuple(dict.fromkeys(path for each in containers for path in _given(each))),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,10 @@ import typer
 
 from launcher.cli import options
 from launcher.cli.output import print_json
-from launcher.errors import ExitCode
+from launcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from launcher.check import Finding
+    from launcher.check import Finding, HostNeeds
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
 
@@ -31,11 +32,25 @@ def check(
         typer.Argument(metavar="JOB", help="Job file; without one, what any job needs.", show_default=False),
     ] = None,
     cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare data of hosts whole, not both ends of some files.")
+    ] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Print the remedies as a shell script; runs nothing.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Look at every host for what a job needs. Exit code 3 when something is lacking."""
-    name, hosts, findings = _of_cluster(cluster, set_) if job is None else _of_job(cluster, job, set_)
-    if json:
+    if fix and json:
+        raise UsageError("--fix and --json: each prints something else on stdout", hint="choose one")
+    if deep and job is None:
+        raise UsageError("--deep compares the data of a job: name one")
+    name, hosts, findings = (
+        _of_cluster(cluster, set_) if job is None else _of_job(cluster, job, set_, is_deep=deep)
+    )
+    if fix:
+        _print_fix(name, findings)
+    elif json:
         found = [finding.to_json() for finding in findings]
         print_json({"schema": 1, "checked": name, "hosts": list(hosts), "findings": found})
     else:
@@ -57,7 +72,7 @@ def _of_cluster(file: Path, overrides: Sequence[str]) -> Examined:
     return f"cluster {cluster.name}", tuple(endpoints), examine_at(of_cluster(cluster), endpoints)
 
 
-def _of_job(file: Path, job: Path, overrides: Sequence[str]) -> Examined:
+def _of_job(file: Path, job: Path, overrides: Sequence[str], *, is_deep: bool) -> Examined:
     from launcher.check import examine_at, examine_here, of_job
     from launcher.hosts import endpoints_of
     from launcher.plan.build import plan
@@ -65,9 +80,19 @@ def _of_job(file: Path, job: Path, overrides: Sequence[str]) -> Examined:
 
     spec = load(file, job, overrides=overrides, environ=os.environ)
     draft = plan(spec)
-    needs = of_job(spec, draft)
+    needs: Mapping[str, HostNeeds] = of_job(spec, draft)
+    needs = {label: replace(each, is_deep=is_deep) for label, each in needs.items()}
     findings = [*examine_here(spec), *examine_at(needs, endpoints_of(spec.cluster))]
     return f"job {spec.job.name} on cluster {spec.cluster.name}", tuple(needs), findings
+
+
+def _print_fix(name: str, findings: Sequence[Finding]) -> None:
+    from launcher.check.fix import fix_script
+    from launcher.cli.output import say
+
+    if findings:
+        print(fix_script(name, findings), end="")
+    say(f"{name}: {_verdict(findings)}")
 
 
 def _print(name: str, hosts: Sequence[str], findings: Sequence[Finding]) -> None:

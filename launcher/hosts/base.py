@@ -7,6 +7,9 @@ from typing import Any, BinaryIO, Protocol
 
 from launcher.errors import LauncherError, LostContact
 
+CHANNELS = 4
+"""Open at once on one connection; sshd refuses the eleventh (MaxSessions)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -80,6 +83,9 @@ class Host(Protocol):
 
     def attend(self, script: str, *words: str, terminal: bool) -> int:
         """Run a script with this process's own input and output, on a terminal or not; its exit code."""
+
+    def sessions(self) -> int | None:
+        """How many channels can be open at once, CHANNELS at most; None where nothing limits them."""
 
     def close(self) -> None:
         """End the connection."""

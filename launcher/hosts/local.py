@@ -122,6 +122,9 @@ class LocalHost:
         except OSError as error:
             raise HostError(f"host {self._label}: no shell can be started: {error}") from error
 
+    def sessions(self) -> None:
+        """Nothing limits them."""
+
     def close(self) -> None:
         """Nothing to end."""
 

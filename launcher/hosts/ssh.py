@@ -12,15 +12,13 @@ import fabric
 import paramiko
 from paramiko.ssh_exception import ChannelException, SSHException
 
-from launcher.hosts.base import Completed, HostError
+from launcher.hosts.base import CHANNELS, Completed, HostError
 from launcher.hosts.channel import PIECE, bounded, converse, left
 from launcher.hosts.command import command_line
 from launcher.hosts.connection import CHANNEL, open_connection
 from launcher.hosts.endpoint import Endpoint
 from launcher.hosts.terminal import attend
 
-CHANNELS = 4
-"""Open at once on one connection; sshd refuses the eleventh (MaxSessions)."""
 _LAST_WORDS = 5.0
 _NO_STATUS = -1
 _QUIET = "exec 2>/dev/null\n"
@@ -115,6 +113,20 @@ class SshHost:
             return attend(self._opened(), command_line(script, words), terminal=terminal)
         except (SSHException, OSError, EOFError) as error:
             raise self.error(error) from error
+
+    def sessions(self) -> int:
+        opened: list[paramiko.Channel] = []
+        try:
+            transport = self._transport()
+            with suppress(ChannelException):
+                while len(opened) < CHANNELS:
+                    opened.append(transport.open_session(timeout=CHANNEL))
+            for channel in opened:
+                channel.close()
+            transport.global_request("keepalive@lag.net", wait=True)  # its answer comes after the closing
+        except (SSHException, OSError, EOFError) as error:
+            raise self.error(error) from error
+        return len(opened)
 
     def close(self) -> None:
         with self._connecting:

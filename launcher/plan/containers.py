@@ -18,7 +18,7 @@ from launcher.plan.site import INSIDE, Gang, Site
 from launcher.spec.cluster import Cluster, Driver, Host
 from launcher.spec.job import Job, Launch
 
-_MANAGERS = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc")
+MANAGERS = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc")
 _CANN_ON_HOST = "/usr/local/Ascend"
 _SECURITY = ("no-new-privileges", "label=disable")
 _ULIMITS = ("nofile=65535:65535",)
@@ -63,7 +63,7 @@ def container(shared: Shared, key: str, device: int | None, script: str) -> Cont
         hostname=f"r{key}-{binding.run_id[-6:]}",  # unique: MindSpore counts the ranks of a host by it
         user=shared.user,
         groups=shared.groups if npu is not None else (),
-        devices=(f"/dev/davinci{npu}", *_MANAGERS) if mapped else (),
+        devices=(f"/dev/davinci{npu}", *MANAGERS) if mapped else (),
         mounts=(
             *(shared.driver if npu is not None else ()),
             *_member_mounts(shared.place, key, script),

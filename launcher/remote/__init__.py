@@ -7,10 +7,10 @@ from importlib.resources import files
 
 
 @cache
-def script(name: str) -> str:
-    """Text of a script, with what all of them share before it; call it with `sh -c TEXT launcher WORD…`."""
+def script(name: str, *parts: str) -> str:
+    """Text of a script, after what all share and parts that it uses; call it by `sh -c TEXT launcher …`."""
     here = files(__package__)
-    return (here / "common.sh").read_text("utf-8") + (here / f"{name}.sh").read_text("utf-8")
+    return "".join((here / f"{each}.sh").read_text("utf-8") for each in ("common", *parts, name))
 
 
 def load_all() -> None:

@@ -1,6 +1,7 @@
-# work directory or nothing for this user's default, yes or no for secrets, directories before PATH or nothing,
-# number of volumes, their paths…, number of other paths, these…, then a command to run as ranks are run: what this host has, a fact a line
-work_dir=${1:-/var/tmp/launcher-$(id -u)} secrets=$2 first=$3 count=$4 && shift 4
+# pairs of kind and value, then `run` and a command for ranks, or nothing: what this host has, a fact a line.
+# Kinds: work_dir (first; empty for this user's default), secrets, path (directories before PATH), source, there, node,
+# port, free (a port that would do for the scheduler), lock_root, lock, driver; ends, each, deep: volumes that are
+# compared; npu_smi, hccn_tool, hccn_conf, npu, ping. What takes time goes on beside the rest.
 
 fact() { # name, words: on one line
     printf '%s %s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')"
@@ -49,28 +50,109 @@ state_of() { # path
         echo writable
     fi
 }
+startups() { # from how many log-ins at once on sshd refuses some: its title says it, else it tells root
+    shown=$(grep -hsa '^sshd: .*\[listener\]' /proc/[0-9]*/cmdline | tr '\0' '\n' |
+        sed -n 's/^.*\[listener\] [0-9]* of \([0-9]*\)-[0-9]* startups.*/\1/p' | sort -n | head -n 1)
+    [ -n "$shown" ] || shown=$(PATH=$PATH:/usr/sbin sshd -T 2>/dev/null | sed -n 's/^maxstartups \([0-9]*\).*/\1/p')
+    printf '%s\n' "$shown"
+}
+listening() { # ports…: of each on which something listens, the port and the inode of its socket
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports=" $* " '
+        function number(hex,  i, n) {
+            for (i = 1; i <= 4; i++) n = n * 16 + index("0123456789ABCDEF", substr(hex, i, 1)) - 1
+            return n
+        }
+        $4 == "0A" { split($2, at, ":"); port = number(at[2]); if (index(ports, " " port " ")) print port, $10 }'
+}
+opened() { # what links of open files say…: each with the process that has it open, as far as we may look
+    ls -ln /proc/[0-9]*/fd 2>/dev/null | awk -v wanted=" $* " '
+        /^\/proc\/[0-9]+\/fd:$/ { split($0, at, "/"); pid = at[3]; next }
+        index(wanted, " " $NF " ") && !seen[$NF, pid]++ { print $NF, pid }'
+}
+who_uses() { # device nodes and ports that the words asked for
+    [ -n "$nodes$ports" ] || return 0
+    sockets=$(listening $ports)
+    targets=$(printf '%s\n' "$sockets" | sed -n 's/.* \([0-9]*\)$/socket:[\1]/p')
+    found=$(opened $nodes $targets)
+    printf '%s\n' "$found" | while read -r target pid; do
+        case $target in /*) fact open "$target $pid $(cat "/proc/$pid/comm" 2>/dev/null)" ;; esac
+    done
+    printf '%s\n' "$sockets" | while read -r port inode; do
+        [ -n "$port" ] || continue
+        pid=$(printf '%s\n' "$found" | sed -n "s/^socket:\[$inode\] //p" | head -n 1)
+        fact listener "$port $pid${pid:+ $(cat "/proc/$pid/comm" 2>/dev/null)}"
+    done
+}
+free_port() { # ports…: whether nothing is bound to one of them
+    used=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '{ split($2, a, ":"); print a[length(a)] }')
+    for port; do
+        printf '%s\n' "$used" | grep -qx "$(printf '%04X' "$port")" || return 0
+    done
+    fact no_port "none of the ports tried is free: $*"
+}
+held() { # directory of locks, locks…: of those that are held, and not left by a run that is no more
+    root=$1 && shift
+    for name; do
+        [ -d "$root/$name" ] && ! is_stale "$root/$name" || continue
+        fact lock "$name $(cat "$root/$name/run" 2>/dev/null || echo unknown) $(
+            cat "$root/$name/since" 2>/dev/null || echo 0) $(cat "$root/$name/owner" 2>/dev/null || echo unknown)"
+    done
+}
+work_dir() { # path or nothing
+    work_dir=${1:-/var/tmp/launcher-$(id -u)}
+    place=$(nearest "$work_dir")
+    fact work_dir "$work_dir"
+    fact refusal "$(probe "$place")"
+    fact file_system "$(stat -f -c %T "$place" 2>/dev/null)"
+    fact disk "$(free "$place")"
+}
+machine() {
+    fact cores "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
+    fact setsid "$(command -v setsid)"
+    fact uid "$(id -u)"
+    fact user "$(id -un 2>/dev/null)"
+    fact machine "$(uname -m)"
+    fact startups "$(startups)"
+    fact selinux "$(getenforce 2>/dev/null)"
+    fact selinux_context "$(id -Z 2>/dev/null)"
+    fact ephemeral "$(cat /proc/sys/net/ipv4/ip_local_port_range)"
+    fact reserved "$(cat /proc/sys/net/ipv4/ip_local_reserved_ports 2>/dev/null)"
+    memory
+}
+source_of() { # path
+    fact source "$(state_of "$1") $(stat -L -c %i "$1" 2>/dev/null || echo -) $(stat -f -L -c %T "$1" 2>/dev/null)"
+}
+ask() { # kind, value
+    case $1 in
+        work_dir) work_dir "$2" ;;
+        secrets) fact shm "$(probe /dev/shm)" ;;
+        path) path=$2 ;;
+        source) source_of "$2" ;;
+        there) [ -e "$2" ] || fact lacking "$2" ;;
+        node) nodes="$nodes $2" && [ ! -e "$2" ] || fact node "$(stat -L -c '%g %a' "$2") $2" ;;
+        port) ports="$ports $2" ;;
+        free) free_ports="$free_ports $2" ;;
+        lock_root) lock_root=$2 ;;
+        lock) locks="$locks $2" ;;
+        driver) fact driver "$(sed -n 's/^Version=//p' "$2" 2>/dev/null | head -n 1)" ;;
+        ends | each | deep) trees=$((trees + 1)) && tree "$trees" "$2" "$1" & ;;
+        *) ask_npu "$@" ;;
+    esac
+}
 
-place=$(nearest "$work_dir")
-fact work_dir "$work_dir"
-fact refusal "$(probe "$place")"
-fact file_system "$(stat -f -c %T "$place" 2>/dev/null)"
-fact disk "$(free "$place")"
-fact cores "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
-fact setsid "$(command -v setsid)"
-[ "$secrets" = no ] || fact shm "$(probe /dev/shm)"
-memory
-while [ "$count" -gt 0 ]; do
-    fact source "$(state_of "$1")"
-    shift && count=$((count - 1))
+path='' nodes='' ports='' free_ports='' lock_root='' locks='' trees=0
+while [ "$#" -gt 0 ] && [ "$1" != run ]; do
+    ask "$1" "$2"
+    shift 2
 done
-count=$1 && shift
-while [ "$count" -gt 0 ]; do
-    [ -e "$1" ] || fact lacking "$1"
-    shift && count=$((count - 1))
-done
-[ "$#" -gt 0 ] || exit 0
+machine
+who_uses
+[ -z "$free_ports" ] || free_port $free_ports
+[ -z "$locks" ] || held "$lock_root" $locks
+wait
+[ "$#" -gt 0 ] && shift || exit 0
 cd / || exit 1 # a Python looks into the current directory
-set -- env -i HOME="${HOME:-/}" PATH="${first:+$first:}$PATH" LANG=C.UTF-8 "$@"
+set -- env -i HOME="${HOME:-/}" PATH="${path:+$path:}$PATH" LANG=C.UTF-8 "$@"
 if answer=$("$@" 2>/dev/null); then
     fact python "$answer"
 else

@@ -34,7 +34,7 @@ def conduct(ground: Ground) -> Ending:
     begun = ground.directory.attempts()
     if not begun and ground.epoch == 1 and not ground.is_cancelled:  # a lease is taken after the check
         with ground.course.phase("check"):
-            for finding in check_hosts(ground.spec, ground.draft, ground.hosts):
+            for finding in check_hosts(ground.spec, ground.draft, ground.hosts, ground.course.clocks):
                 ground.course.events.write("warning", message=str(finding), hint=finding.remedy)
     with ground.course.phase("lock"):
         _take_leases(ground, is_begun=bool(begun))

@@ -45,7 +45,8 @@ class FakeDocker:
         (self.place / "bin" / name).chmod(0o755)
 
     def set(self, **settings: Any) -> None:
-        """What it is like: refusal, needs_sudo, deaf, keeps, code; api, arch, images, runtimes."""
+        """What it is like: refusal, needs_sudo, deaf, keeps, code; api, arch, images, runtimes,
+        security, version."""
         self.settings_file.write_text(json.dumps({**self.settings(), **settings}))
 
     def settings(self) -> dict[str, Any]:
@@ -209,9 +210,11 @@ def _answer(docker: FakeDocker, method: str, target: str, body: Any) -> tuple[in
     path = re.sub(r"^/v[0-9.]+", "", url.path)
     settings = docker.settings()
     if path == "/version":
-        return 200, {"ApiVersion": settings.get("api", "1.41"), "Arch": settings.get("arch", "arm64")}
+        version, arch = settings.get("version", "27.1.1"), settings.get("arch", "arm64")
+        return 200, {"ApiVersion": settings.get("api", "1.41"), "Arch": arch, "Version": version}
     if path == "/info":
-        return 200, {"Runtimes": {name: {} for name in settings.get("runtimes", ["runc"])}}
+        runtimes = {name: {} for name in settings.get("runtimes", ["runc"])}
+        return 200, {"Runtimes": runtimes, "SecurityOptions": settings.get("security", ["name=seccomp"])}
     if path.startswith("/images/"):
         name = unquote(path.removeprefix("/images/").removesuffix("/json"))
         arch = settings.get("images", {}).get(name)

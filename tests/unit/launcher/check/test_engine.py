@@ -27,7 +27,9 @@ def needs(tmp_path: Path) -> HostNeeds:
 
 
 def test_a_docker_that_is_there(docker: FakeDocker, needs: HostNeeds) -> None:
-    assert ask_engine(HERE, needs) == Engine(architecture="arm64")
+    assert ask_engine(HERE, needs) == Engine(
+        version="27.1.1", architecture="arm64", security=("name=seccomp",), runtimes=("runc",)
+    )
     assert examine({"here": needs}, {"here": HERE}) == []
 
 
@@ -107,7 +109,8 @@ def test_paths_of_the_driver_that_are_not_there(
 def test_both_lists_of_paths_are_kept_apart(docker: FakeDocker, needs: HostNeeds, tmp_path: Path) -> None:
     sources = (Source("a", str(tmp_path), False, False), Source("b", f"{tmp_path}/none", False, False))
     facts = gather(HERE, replace(needs, sources=sources, paths=("/none/1", "/dev", "/none/2")))
-    assert (facts.sources, facts.lacking) == (("writable", "missing"), ("/none/1", "/none/2"))
+    assert [each.state for each in facts.sources] == ["writable", "missing"]
+    assert facts.lacking == ("/none/1", "/none/2")
 
 
 def test_what_containers_of_a_job_need(tmp_path: Path) -> None:

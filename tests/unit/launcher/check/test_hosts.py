@@ -16,12 +16,12 @@ import yaml
 from launcher.check import Level, check_hosts, examine, examine_at, examine_here
 from launcher.check.facts import parse_facts
 from launcher.check.hosts import gather
-from launcher.check.needs import HostNeeds, Source
+from launcher.check.needs import HostNeeds, Source, of_job
+from launcher.check.questions import check_script
 from launcher.errors import CheckFailed
 from launcher.hosts import Endpoint, HostError, LocalHost
 from launcher.plan.build import plan
 from launcher.plan.layout import LOCKS
-from launcher.remote import script
 from launcher.spec.load import load
 
 HERE = LocalHost("here")
@@ -105,14 +105,14 @@ def test_the_state_of_every_volume(needs, tmp_path, hostile):
     sources = tuple(Source(str(number), path, False, False) for number, path in enumerate(paths))
     states = gather(HERE, replace(needs, sources=sources)).sources
     expected = "writable" if os.path.exists(paths[0]) else "missing"
-    assert states == (expected, "writable", "missing")
+    assert [each.state for each in states] == [expected, "writable", "missing"]
     assert not (Path.cwd() / "hacked").exists()
 
 
 def test_what_nobody_may_make(needs, tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     sources = (Source("v", str(tmp_path / "loop" / "x"), True, True),)
-    assert gather(HERE, replace(needs, sources=sources)).sources == ("unmakeable",)
+    assert [each.state for each in gather(HERE, replace(needs, sources=sources)).sources] == ["unmakeable"]
 
 
 def distribution(path: Path, name: str, version: str) -> None:
@@ -182,7 +182,8 @@ class Full(LocalHost):
     """A host whose ports are all taken."""
 
     def run(self, text, *words, **options):
-        return super().run(text, *(() if text == script("free_port") else words), **options)
+        taken = "echo 'sl local'; for port in $(seq 20000 600 32000); do printf '0: 0:%04X\\n' $port; done"
+        return super().run(text.replace("cat /proc/net/tcp /proc/net/tcp6", f"{{ {taken}; }}"), *words, **options)
 
 
 def test_a_port_for_the_scheduler(needs):
@@ -245,7 +246,7 @@ def test_a_host_that_cannot_be_reached_is_a_finding(needs):
 def cgroup_room(tmp_path, limit: str, usage: str, stat: str) -> str:
     for name, text in (("limit", limit), ("usage", usage), ("stat", stat)):
         (tmp_path / name).write_text(text)
-    functions = script("check").split("\nplace=", 1)[0]
+    functions = check_script().split("\npath='' nodes=", 1)[0]
     call = f'{functions}\ncd "{tmp_path}" && room limit usage stat'
     return HERE.run(call, "", "no", "", "0").out
 
@@ -258,14 +259,15 @@ def test_what_a_cgroup_still_gives(tmp_path):
 
 
 def test_the_least_memory_counts():
-    base = "work_dir /w\nrefusal \nfile_system ext4\ndisk 1\ncores 1\nsetsid \n"
+    base = "work_dir /w\nrefusal \nfile_system ext4\ndisk 1\ncores 1\nsetsid \nuid 0\nuser root\nmachine m\n"
+    base += "startups \nselinux \nselinux_context \nephemeral 1 2\nreserved \n"
     assert parse_facts(base + "memory 900\nmemory 300\nmemory 800\n").memory == 300
     assert parse_facts(base + "memory 900\nmemory -20\n").memory == 0
 
 
 @pytest.fixture
 def spec(tmp_path):
-    def read(**job):
+    def read(cluster=None, **job):
         cluster = {
             "schema": 1,
             "name": "c",
@@ -274,6 +276,7 @@ def spec(tmp_path):
             "devices": "0-7",
             "work_dir": str(tmp_path),
             "hosts": [{"address": "localhost"}],
+            **(cluster or {}),
         }
         job = {"schema": 1, "name": "j", "ranks": 1, "launch": "none", "command": ["true"], **job}
         for name, value in (("c.yaml", cluster), ("j.yaml", job)):
@@ -297,12 +300,10 @@ def test_before_a_run_errors_are_raised_and_warnings_returned(spec):
     assert str(raised.value).startswith("2 checks failed\n") and str(raised.value).count("remedy: ") == 2
 
 
-def test_held_devices_are_left_to_the_lock_phase(spec, monkeypatch):
-    def show(host, names):
-        raise AssertionError("asked for locks")
-
-    monkeypatch.setattr("launcher.claims.locks.show", show)
-    good = spec()
+def test_held_devices_are_left_to_the_lock_phase(spec, held_lock):
+    good = spec(cluster={"devices": held_lock.removeprefix("cpu-")})
+    (finding,) = examine(of_job(good, plan(good)), {"localhost": LocalHost()})
+    assert finding.rule == "devices"
     assert check_hosts(good, plan(good), {"localhost": LocalHost()}) == []
 
 

@@ -74,7 +74,7 @@ def test_json(check):
     shown = json.loads(done.stdout)
     assert (shown["schema"], shown["checked"], shown["hosts"]) == (1, "job j on cluster here", ["localhost"])
     (finding,) = shown["findings"]
-    assert set(finding) == {"host", "rule", "level", "words", "remedy"} and finding["rule"] == "disk"
+    assert set(finding) == {"host", "rule", "level", "words", "remedy", "fix"} and finding["rule"] == "disk"
 
 
 def test_a_wrong_requirement_is_an_error_of_the_job_file(check):

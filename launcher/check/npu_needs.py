@@ -1,0 +1,94 @@
+"""What a cluster and a job need of the NPUs of each host. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from launcher.spec.cluster import Cluster, Host
+
+HCCL_PORTS = range(60000, 60032)
+"""Of the host, on which HCCL listens while ranks meet without a rank table."""
+_BASE_PORT = "HCCL_IF_BASE_PORT"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An NPU of another host, which an NPU of this host must reach."""
+
+    device: int
+    """Physical id of the NPU of this host."""
+    address: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NpuNeeds:
+    """The NPUs of one host, by physical id, and where the driver's tools and files are."""
+
+    devices: tuple[int, ...]
+    ips: Mapping[int, str]
+    """Addresses as the cluster file has them."""
+    peers: tuple[Peer, ...]
+    npu_smi: str
+    hccn_tool: str
+    hccn_conf: str
+    version_file: str
+    group: int | None
+    """Group that ranks get so that they may open the devices."""
+
+
+def npu_needs(
+    cluster: Cluster, devices: Mapping[str, Sequence[int]], hosts: Mapping[str, Host]
+) -> dict[str, NpuNeeds]:
+    """Of each host whose NPUs are used, by label; `devices` are their physical ids."""
+    ips = {
+        label: {
+            device: hosts[label].device_ips[device] for device in used if device in hosts[label].device_ips
+        }
+        for label, used in devices.items()
+    }
+    peers = ring(ips)
+    driver = cluster.driver
+    return {
+        label: NpuNeeds(
+            devices=tuple(used),
+            ips=ips[label],
+            peers=peers[label],
+            npu_smi=driver.npu_smi,
+            hccn_tool=f"{driver.root}/tools/hccn_tool",
+            hccn_conf=driver.hccn_conf,
+            version_file=f"{driver.root}/version.info",
+            group=hosts[label].device_gid,
+        )
+        for label, used in devices.items()
+        if used
+    }
+
+
+def ring(ips: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[Peer, ...]]:
+    """Whom each NPU pings: that of the same number on the next host, else that at the same position.
+
+    Each NPU asks once and is asked once, however many hosts there are.
+    """
+    circle = [label for label, known in ips.items() if known]
+    following = dict(zip(circle, [*circle[1:], *circle[:1]], strict=True)) if len(circle) > 1 else {}
+    return {
+        label: _peers(ips[label], following[label], ips[following[label]]) if label in following else ()
+        for label in ips
+    }
+
+
+def _peers(here: Mapping[int, str], host: str, there: Mapping[int, str]) -> tuple[Peer, ...]:
+    in_order = [there[device] for device in sorted(there)]
+    return tuple(
+        Peer(device, there.get(device, in_order[position % len(in_order)]), host)
+        for position, device in enumerate(sorted(here))
+    )
+
+
+def hccl_ports(env: Mapping[str, str]) -> tuple[int, ...]:
+    """HCCL's ports, which a job may have moved."""
+    base = env.get(_BASE_PORT, "")
+    first = int(base) if base.isdecimal() else HCCL_PORTS.start
+    return tuple(range(first, first + len(HCCL_PORTS)))

@@ -1,0 +1,51 @@
+"""Ports of a host. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from launcher.check.facts import Facts
+from launcher.check.model import Complaint, Level, as_root, error, warning
+from launcher.check.needs import HostNeeds
+from launcher.check.words import some
+
+_RESERVED = "net.ipv4.ip_local_reserved_ports"
+
+
+def port(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    """One is free for the scheduler."""
+    if facts.no_port:
+        yield error(facts.no_port, "the scheduler needs one; what uses them: ss -tlnp")
+
+
+def hccl_ports(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    """HCCL listens on these while ranks meet without a rank table; nothing else should."""
+    level = Level.ERROR if needs.hccl_ports_are_used else Level.WARNING
+    for each in facts.listeners:
+        words = f"port {each.port}, which HCCL listens on, is in use by {each.user}"
+        remedy = f"end it (ss -tlnp sport = {each.port}), or set HCCL_IF_BASE_PORT in `env` of the job"
+        yield Complaint(level, words, remedy)
+
+
+def reserved_ports(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    """The kernel does not hand out HCCL's ports to other connections."""
+    if not needs.hccl_ports_are_used:
+        return
+    low, high = facts.ephemeral
+    reserved = _reserved(facts.reserved_words)
+    open_ = [each for each in needs.hccl_ports if low <= each <= high and each not in reserved]
+    if open_:
+        first, last = needs.hccl_ports[0], needs.hccl_ports[-1]
+        words = (
+            f"the kernel may hand out {len(open_)} of HCCL's ports {first}-{last} "
+            f"({some([str(each) for each in open_])}) to any connection: it gives {low}-{high}"
+        )
+        wanted = ",".join(filter(None, (facts.reserved_words, f"{first}-{last}")))
+        setting = f"{_RESERVED}={wanted}"
+        yield warning(words, f"reserve them: sysctl -w {setting}", as_root(("sysctl", "-w", setting)))
+
+
+def _reserved(words: str) -> set[int]:
+    """Ports of a list such as `8080,60000-60031`."""
+    ranges = [each.partition("-") for each in words.split(",") if each]
+    return {port for first, _, last in ranges for port in range(int(first), int(last or first) + 1)}
