@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -189,6 +190,13 @@ class Testbed:
             "hosts": [_host(name, addresses[name]) for name in hosts or addresses],
             **more,
         }
+
+
+def fake(bed: Testbed, host: str, **files: str) -> None:
+    """Faults and forms of the fake NPUs of a host, by file; `mend` removes them."""
+    for name, content in files.items():
+        path = shlex.quote(f"/etc/fake-npu/{name}")
+        bed.exec(host, f"mkdir -p /etc/fake-npu && printf '%s\\n' {shlex.quote(content)} >{path}")
 
 
 def _host(name: str, address: str) -> dict[str, str]:

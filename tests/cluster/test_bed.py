@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from launcher.npu import ToolError, hccn, smi
 from launcher.spec.cluster import Driver
-from tests.cluster.bed import Testbed
+from tests.cluster.bed import Testbed, fake
 from tests.cluster.images.golden import CPU, SMALL
 from tests.cluster.slots import free_bed
 
@@ -57,6 +58,65 @@ def test_the_driver_lies_where_containers_get_it_from(bed):
     )
     assert "Total Count                    : 8" in bed.exec("h1", "npu-smi info -l")
     assert "ipaddr:29.1.5.2" in bed.exec("h1", f"{driver.root}/tools/hccn_tool -i 5 -ip -g")
+
+
+@pytest.mark.parametrize(
+    ("form", "dies", "name"),
+    [("910a", 1, "910A"), ("910b", 1, "910B3"), ("a3", 2, "Ascend910"), ("a3-26", 2, "Ascend910")],
+)
+def test_npu_smi_prints_the_forms_of_the_driver(bed, form, dies, name):
+    fake(bed, "h1", form=form, processes="1 0 4711 python 97", **{"health.3": "Alarm"})
+    bed.exec("h1", "rm /dev/davinci5")
+    there = [0, 1, 2, 3, 4, 6, 7]
+    info = smi.parse_info(bed.exec("h1", "npu-smi info"))
+    assert {chip.name for chip in info.chips} == {name}
+    mapped = smi.parse_map(bed.exec("h1", "npu-smi info -m"))
+    chips = smi.with_physical(info.chips, mapped)
+    assert [(chip.physical, chip.npu, chip.chip) for chip in chips] == [
+        (n, n // dies, n % dies) for n in there
+    ]
+    assert [chip.physical for chip in chips if chip.health == "Alarm"] == [3]
+    assert info.processes == (smi.Process(1, 0, 4711, "python", 97),)
+    assert [(each.npu, each.chip) for each in mapped] == [(n // dies, n % dies) for n in there]
+    cards = smi.parse_list(bed.exec("h1", "npu-smi info -l"))
+    assert cards == tuple(smi.Card(npu, dies) for npu in sorted({n // dies for n in there}))
+    remapped = smi.parse_remap(bed.exec("h1", "npu-smi info -t phyid-remap -p 7"))
+    assert remapped == smi.Remap(7, 7, 7 // dies, 7 % dies)
+    ids = f"-i {3 // dies} -c {3 % dies}"
+    assert smi.parse_health(bed.exec("h1", f"npu-smi info -t health {ids}")).status == "Alarm"
+    if dies == 2:
+        spod = smi.parse_spod(bed.exec("h1", f"npu-smi info -t spod-info {ids}"))
+        assert spod == smi.Spod(str((1 << 22) + (1 << 18) + (1 << 16) + 3), "0")
+
+
+def test_hccn_tool_prints_the_forms_of_the_driver(bed):
+    fake(bed, "h1", no_ping="29.2.0.2", **{"link.1": "DOWN", "tls.2": "1", "ip.3": "2001:db8::3"})
+
+    def ask(words: str) -> str:
+        return bed.exec("h1", f"hccn_tool {words}", check=False)
+
+    assert hccn.parse_ip(ask("-i 5 -ip -g")) == hccn.Ip("29.1.5.2", "255.255.255.0")
+    assert hccn.parse_ip(ask("-i 3 -ip -inet6 -g")).address == "2001:db8::3"
+    assert [hccn.parse_link(ask(f"-i {n} -link -g")) for n in (0, 1)] == ["UP", "DOWN"]
+    assert hccn.parse_net_health(ask("-i 0 -net_health -g")) == "Success"
+    assert [hccn.parse_tls(ask(f"-i {n} -tls -g")) for n in (0, 2)] == [False, True]
+    assert hccn.parse_ping(ask("-i 0 -ping -g address 29.2.1.2")).has_answer
+    assert not hccn.parse_ping(ask("-i 0 -ping -g address 29.2.0.2")).has_answer
+    with pytest.raises(ToolError, match="Command execute failed!"):
+        hccn.parse_ip(ask("-i 3 -ip -g"))
+    conf = hccn.parse_conf(bed.exec("h1", "cat /etc/hccn.conf"))
+    assert conf == {n: f"29.1.{n}.2" for n in range(8)}
+
+
+@pytest.mark.parametrize("tool", ["npu-smi info", "hccn_tool -i 0 -link -g"])
+def test_tools_fail_with_words_until_hosts_are_mended(bed, tool):
+    fake(bed, "h1", fail="dcmi module initialize failed. ret is -8005")
+    with pytest.raises(RuntimeError, match="ret is -8005"):
+        bed.exec("h1", tool)
+    bed.exec("h1", "rm /dev/davinci2 && mknod /dev/davinci8 c 1 3")
+    bed.mend()
+    bed.exec("h1", tool)
+    assert bed.exec("h1", "ls /dev | grep -c 'davinci[0-9]'") == "8\n"
 
 
 @pytest.mark.mindspore

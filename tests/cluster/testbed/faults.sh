@@ -51,7 +51,15 @@ mend_host() { # host
     thaw_quietly "$1"
     ip link set "$TB_PREFIX-v$1" up && clear "$1" || return 1
     if is_on "$1"; then empty "$1" && docker_start "$1" && unrekey "$1"; else power_on "$1"; fi || return 1
-    wait_until_up "$1" && enter "$1" sh -c "$LEFTOVERS"
+    wait_until_up "$1" && npus_again "$1" && enter "$1" sh -c "$LEFTOVERS"
+}
+npus_again() { # host: as many fake NPUs as at power on, without faults
+    enter "$1" sh -c '
+        rm -rf /etc/fake-npu
+        for node in /dev/davinci[0-9]*; do [ "${node#/dev/davinci}" -lt "$1" ] || rm -f "$node"; done
+        for n in $(seq 0 $(($1 - 1))); do
+            [ -e "/dev/davinci$n" ] || { mknod -m 660 "/dev/davinci$n" c 1 3 && chgrp 1000 "/dev/davinci$n"; }
+        done' sh "$TB_NPU"
 }
 LEFTOVERS='
 docker ps --all --quiet --filter label=launcher.run | xargs -r docker rm --force >/dev/null
