@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import launcher
-from launcher.cli import check, collect, inside, inspect, logs, plan, rank_table, run, schema
+from launcher.cli import check, collect, inside, inspect, logs, plan, rank_table, run, schema, smoke
 
 app = typer.Typer(
     name="launcher",
@@ -38,6 +38,7 @@ def common(
 
 run.register(app)
 check.register(app)
+smoke.register(app)
 inspect.register(app)
 logs.register(app)
 inside.register(app)

@@ -21,16 +21,13 @@ _SPOKESMAN = "0"
 
 
 def follow(directory: RunDir, *, json: bool = False, quiet: bool = False) -> int:
-    """Show a run until it ends; returns its exit code, or 130 on Ctrl-C, which ends nothing but this.
+    """Show a run until it ends, then its result; returns its exit code, or 130 on Ctrl-C, which ends nothing.
 
     Raises LostContact when the supervisor is gone without an end.
     """
-    try:
-        code = _Follower(directory, quiet=quiet or json).until_end()
-    except KeyboardInterrupt:
-        name = directory.run_id
-        say(f"\ndetached: the job goes on. launcher attach {name} | launcher cancel {name}")
-        return int(ExitCode.DETACHED)
+    code = follow_events(directory, quiet=quiet or json)
+    if code == ExitCode.DETACHED:
+        return code
     if json:
         print_json(
             json_module.loads(directory.result.read_text("utf-8")) if directory.result.exists() else {}
@@ -38,6 +35,16 @@ def follow(directory: RunDir, *, json: bool = False, quiet: bool = False) -> int
     elif directory.result.exists():
         print_result(directory)
     return code
+
+
+def follow_events(directory: RunDir, *, quiet: bool = False) -> int:
+    """The same without the result: progress alone."""
+    try:
+        return _Follower(directory, quiet=quiet).until_end()
+    except KeyboardInterrupt:
+        name = directory.run_id
+        say(f"\ndetached: the job goes on. launcher attach {name} | launcher cancel {name}")
+        return int(ExitCode.DETACHED)
 
 
 class _Follower:

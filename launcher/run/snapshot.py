@@ -80,7 +80,8 @@ def _kept(root: Path) -> Iterator[str]:
 
 def _candidates(root: Path) -> list[str]:
     listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    if listed is None:
+    if listed is None or (not listed and _git(root, "check-ignore", "--quiet", ".") is not None):
+        # Outside of git; or ignored by it as a whole, as an environment is that holds an installed launcher.
         files = (path for path in root.rglob("*") if path.is_symlink() or path.is_file())
         return [path.relative_to(root).as_posix() for path in files]
     return [kept for name in set(listed.split(b"\0")) if name for kept in _files(root, os.fsdecode(name))]

@@ -44,6 +44,24 @@ def test_git_says_what_is_code_untracked_files_too(code):
     assert snapshot.take(code).names == (".gitignore", "new.py", "package/a.py", "run.sh")
 
 
+def test_code_in_a_directory_that_git_ignores_is_code_all_the_same(code):
+    git(code, "init", "-q")
+    (code / ".gitignore").write_text("environment/\n*.log\n")
+    inner = code / "environment" / "installed"
+    inner.mkdir(parents=True)
+    (inner / "job.py").write_text("")
+    assert snapshot.take(inner).names == ("job.py",)
+
+
+def test_where_git_ignores_each_file_there_is_no_code(code):
+    git(code, "init", "-q")
+    (code / ".gitignore").write_text("*.log\n")
+    (code / "logs").mkdir()
+    (code / "logs" / "a.log").write_text("")
+    with pytest.raises(UsageError, match="there is no code"):
+        snapshot.take(code / "logs")
+
+
 def test_launcherignore_leaves_out_what_git_tracks(code):
     (code / ".launcherignore").write_text("package/\n!keep\n")
     assert snapshot.take(code).names == (".launcherignore", "run.sh")
