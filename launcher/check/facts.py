@@ -138,7 +138,7 @@ def parse_facts(text: str, trees: Sequence[str] = ()) -> Facts:
 
     Raises KeyError, ValueError for what it never writes.
     """
-    lines = [_fact(line) for line in text.split("\n") if line]
+    lines = read_lines(text)
     one = dict(lines)
     many = _Many(lines)
     return Facts(
@@ -183,9 +183,11 @@ class _Many(dict[str, list[str]]):
         return []
 
 
-def _fact(line: str) -> tuple[str, str]:
-    name, _, words = line.partition(" ")
-    return name, words.strip()
+def read_lines(text: str) -> list[tuple[str, str]]:
+    """Name and words of each fact."""
+    return [
+        (name, words.strip()) for name, _, words in (line.partition(" ") for line in text.split("\n") if line)
+    ]
 
 
 def _place(words: str) -> Place:

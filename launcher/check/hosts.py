@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from launcher.check.engine import ask_engine
-from launcher.check.facts import Engine, Facts, parse_facts
+from launcher.check.facts import Engine, Facts, parse_facts, read_lines
 from launcher.check.judge import judge, judge_together
 from launcher.check.model import Finding, Level, in_words
 from launcher.check.needs import HostNeeds, of_job
+from launcher.check.npu_facts import parse_npus
 from launcher.check.questions import check_script, words, words_about_files
 from launcher.check.rules.fleet import Examined
 from launcher.check.trees import Tree
@@ -126,6 +127,11 @@ def _known(outcomes: Outcomes) -> dict[str, Facts]:
 def gather(host: Host, needs: HostNeeds, clock: Clock | None = None) -> Facts:
     """What a host says of itself. Raises HostError, RemoteError."""
     sessions = host.sessions()
+    if sessions == 1:
+        raise HostError(
+            f"host {host.label}: sshd opens a single session on a connection: too few even for the check",
+            hint=f"its MaxSessions must be {CHANNELS} or more: sshd -T | grep maxsessions",
+        )
     if clock is None and needs.hosts > 1:
         clock = measure(host, looks=1)
     side_by_side = sessions is None or sessions == CHANNELS
@@ -146,7 +152,8 @@ def _script_and_docker(host: Host, needs: HostNeeds, side_by_side: bool) -> tupl
 def _run_script(host: Host, needs: HostNeeds) -> Facts:
     timeout = _DEEP_TIMEOUT if needs.is_deep else _TIMEOUT
     done = checked(host, check_script(), *words(needs), timeout=timeout)
-    return parse_facts(done.out, needs.compared)
+    facts = parse_facts(done.out, needs.compared)
+    return replace(facts, npus=parse_npus(read_lines(done.out), needs.npus)) if needs.npus else facts
 
 
 def _differing(needs: Mapping[str, HostNeeds], outcomes: Outcomes) -> list[str]:

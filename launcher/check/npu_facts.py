@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from launcher.check.npu_needs import NpuNeeds
+from launcher.npu import ToolError, hccn, smi
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +18,10 @@ class NpuProcess:
 
     device: int
     """Physical id."""
-    pid: str
+    pid: int
     name: str
-    memory: str
-    """MB, as npu-smi says it."""
+    memory: int
+    """MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Port:
     link: str | None = None
     """UP or DOWN."""
     net_health: str | None = None
-    """Success, Init or Fault."""
+    """Success, Init, Fault, …"""
     tls: str | None = None
     """Switch: 0 or 1."""
 
@@ -46,3 +52,85 @@ class NpuFacts:
     """NPU and address from which no answer came, with what hccn_tool said."""
     conf: Mapping[int, str] | None = None
     """Addresses in hccn.conf; None where there is no such file."""
+
+
+class _Refusals(dict[str, str]):
+    """Collects what a tool said instead of an answer, by what it was asked."""
+
+    def answer(self, asked: str, parse: Callable[[str], Result], text: str) -> Result | None:
+        try:
+            return parse(text)
+        except ToolError as error:
+            self[asked] = _words(error)
+            return None
+
+
+def _words(error: ToolError) -> str:
+    return str(error).removeprefix("npu-smi: ").removeprefix("hccn_tool: ")
+
+
+def parse_npus(lines: Iterable[tuple[str, str]], needs: NpuNeeds) -> NpuFacts:
+    """The facts of check_npus.sh; whatever a tool may have said, it is no error here."""
+    said: dict[str, list[str]] = {}
+    for name, words in lines:
+        said.setdefault(name, []).append(words)
+    refusals, smi_refusals = _Refusals(), _Refusals()
+    info = smi_refusals.answer("info", smi.parse_info, _text(said, "npu_smi"))
+    conf = refusals.answer(needs.hccn_conf, hccn.parse_conf, _text(said, "hccn_conf"))
+    chips = _chips(info, _text(said, "npu_map")) if info else ()
+    return NpuFacts(
+        smi_refusal=smi_refusals.get("info", ""),
+        health={chip.physical: chip.health for chip in chips if chip.physical is not None},
+        processes=tuple(_processes(info, chips)) if info else (),
+        ports={device: _port(said, device, refusals) for device in needs.devices},
+        unanswered=_unanswered(said, needs),
+        conf=(conf or {}) if "hccn_conf" in said else None,
+        hccn_refusals=refusals,
+    )
+
+
+def _text(said: Mapping[str, Sequence[str]], name: str, *of: object) -> str:
+    """The lines under a name that begin with these words, without these."""
+    start = "".join(f"{word} " for word in of)
+    lines = (f"{line} " for line in said.get(name, ()))
+    return "\n".join(line[len(start) :].rstrip() for line in lines if line.startswith(start))
+
+
+def _chips(info: smi.Info, mapping: str) -> tuple[smi.Chip, ...]:
+    """With physical ids, also where `info -m` does not answer: then those that `info` itself has."""
+    mapped = _Refusals().answer("info -m", smi.parse_map, mapping)
+    return smi.with_physical(info.chips, mapped or ())
+
+
+def _processes(info: smi.Info, chips: Iterable[smi.Chip]) -> Iterable[NpuProcess]:
+    devices = {(chip.npu, chip.chip): chip.physical for chip in chips}
+    for each in info.processes:
+        device = devices.get((each.npu, each.chip))
+        if device is not None:
+            yield NpuProcess(device, each.pid, each.name, each.memory)
+
+
+def _port(said: Mapping[str, Sequence[str]], device: int, refusals: _Refusals) -> Port:
+    def ask(what: str, parse: Callable[[str], Result]) -> Result | None:
+        return refusals.answer(f"-i {device} -{what} -g", parse, _text(said, f"hccn_{what}", device))
+
+    ip, tls = ask("ip", hccn.parse_ip), ask("tls", hccn.parse_tls)
+    return Port(
+        ip=ip.address if ip else None,
+        link=ask("link", hccn.parse_link),
+        net_health=ask("net_health", hccn.parse_net_health),
+        tls=None if tls is None else str(int(tls)),
+    )
+
+
+def _unanswered(said: Mapping[str, Sequence[str]], needs: NpuNeeds) -> dict[tuple[int, str], str]:
+    found = {}
+    for peer in needs.peers:
+        try:
+            ping = hccn.parse_ping(_text(said, "hccn_ping", peer.device, peer.address))
+        except ToolError as error:
+            found[peer.device, peer.address] = _words(error)
+        else:
+            if not ping.has_answer:
+                found[peer.device, peer.address] = f"0 of {ping.sent} packets came back"
+    return found

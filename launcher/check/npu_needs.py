@@ -34,31 +34,37 @@ class NpuNeeds:
     hccn_tool: str
     hccn_conf: str
     version_file: str
+    meet: bool
+    """Whether NPUs of several hosts work together."""
     group: int | None
     """Group that ranks get so that they may open the devices."""
 
 
 def npu_needs(
-    cluster: Cluster, devices: Mapping[str, Sequence[int]], hosts: Mapping[str, Host]
+    cluster: Cluster, devices: Mapping[str, Sequence[int]], hosts: Mapping[str, Host], *, meet: bool
 ) -> dict[str, NpuNeeds]:
-    """Of each host whose NPUs are used, by label; `devices` are their physical ids."""
+    """Of each host whose NPUs are used, by label; `devices` are their physical ids.
+
+    `meet` says whether they work together, where they are on several hosts.
+    """
     ips = {
         label: {
             device: hosts[label].device_ips[device] for device in used if device in hosts[label].device_ips
         }
         for label, used in devices.items()
     }
-    peers = ring(ips)
+    peers = ring(ips if meet else {})
     driver = cluster.driver
     return {
         label: NpuNeeds(
             devices=tuple(used),
             ips=ips[label],
-            peers=peers[label],
+            peers=peers.get(label, ()),
             npu_smi=driver.npu_smi,
             hccn_tool=f"{driver.root}/tools/hccn_tool",
             hccn_conf=driver.hccn_conf,
             version_file=f"{driver.root}/version.info",
+            meet=meet and len(devices) > 1,
             group=hosts[label].device_gid,
         )
         for label, used in devices.items()

@@ -135,7 +135,10 @@ ask() { # kind, value
         lock_root) lock_root=$2 ;;
         lock) locks="$locks $2" ;;
         driver) fact driver "$(sed -n 's/^Version=//p' "$2" 2>/dev/null | head -n 1)" ;;
-        ends | each | deep) trees=$((trees + 1)) && tree "$trees" "$2" "$1" & ;;
+        ends | each | deep)
+            trees=$((trees + 1))
+            tree "$trees" "$2" "$1" &
+            ;;
         *) ask_npu "$@" ;;
     esac
 }

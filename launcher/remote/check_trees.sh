@@ -3,7 +3,8 @@
 ENDS=16384 MOST=512 SHOWN=5000 PATIENCE=20 # bytes of an end, files whose ends are read, lines, seconds
 
 sum() { sha256sum | cut -c1-64; }
-picked() { # every so many of the files that are listed, ended by NUL
+picked() { # number: so many of the files that are listed, ended by NUL
+    [ "$files" -gt 0 ] || return 0
     printf '%s\n' "$listed" |
         awk -v files="$files" -v most="$1" 'BEGIN { step = int((files + most - 1) / most) } NR % step == 0' |
         cut -d' ' -f2- | tr '\n' '\0'
@@ -16,12 +17,13 @@ ends_of_each() { # of the files whose names come: a sum over both ends, and the 
         printf "%s  %s\n" "$({ head -c "$0" -- "$file" && tail -c "$0" -- "$file"; } | sha256sum | cut -c1-64)" "$file"
     done' "$ENDS"
 }
-one_by_one() { # fact, lines: a fact for each, not too many
-    printf '%s\n' "$2" | head -n "$SHOWN" | while IFS= read -r line; do fact "$1" "$number $line"; done
+one_by_one() { # fact, lines: a fact for each that is no rest of a name with a line break, not too many
+    printf '%s\n' "$2" | grep '^[\\0-9a-f][0-9a-f]*  *[.]/' | head -n "$SHOWN" | while IFS= read -r line; do fact "$1" "$number $line"; done
 }
 tree() { # number, path, mode
     number=$1 mode=$3 began=$(date +%s) patience=$PATIENCE
     [ "$mode" != deep ] || patience=$((30 * 24 * 3600))
+    [ -r "$2" ] || return 0
     if [ -d "$2" ]; then at=$2 name=.; else at=${2%/*}/ name=./${2##*/}; fi
     cd "$at" 2>/dev/null || return 0
     listed=$(timeout "$patience" find -L "$name" -type f -exec stat -L -c '%s %n' {} + 2>/dev/null | LC_ALL=C sort -k 2)

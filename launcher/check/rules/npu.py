@@ -96,19 +96,19 @@ def device_ips(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
 
 def link(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     """The port of every NPU is up, where NPUs of several hosts work together."""
-    for device, port, _ in _ports(needs, facts):
+    for device, port, npus in _ports(needs, facts):
         if port.link not in (None, "UP"):
             remedy = (
                 f"see cable, module and switch: hccn_tool -i {device} -optical -g, -link_stat -g, -lldp -g"
             )
-            yield Complaint(_if_needed(needs), f"the link of NPU {device} is {port.link}", remedy)
+            yield Complaint(_if_needed(npus), f"the link of NPU {device} is {port.link}", remedy)
 
 
 def net_health(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     """The network of every NPU is well."""
-    for device, port, _ in _ports(needs, facts):
+    for device, port, npus in _ports(needs, facts):
         if port.net_health not in (None, "Success"):
-            level = _if_needed(needs) if port.net_health == "Fault" else Level.WARNING
+            level = Level.WARNING if port.net_health == "Init" else _if_needed(npus)
             remedy = (
                 f"see gateway and detected address: hccn_tool -i {device} -gateway -g, -netdetect -g; "
                 "Init: no address to detect is set"
@@ -146,6 +146,6 @@ def _ports(needs: HostNeeds, facts: Facts) -> Iterator[tuple[int, Port, NpuNeeds
             yield device, known.ports.get(device, Port()), npus
 
 
-def _if_needed(needs: HostNeeds) -> Level:
+def _if_needed(npus: NpuNeeds) -> Level:
     """NPUs of one host reach each other without their ports."""
-    return Level.ERROR if needs.hosts > 1 else Level.WARNING
+    return Level.ERROR if npus.meet else Level.WARNING

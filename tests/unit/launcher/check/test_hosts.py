@@ -183,7 +183,9 @@ class Full(LocalHost):
 
     def run(self, text, *words, **options):
         taken = "echo 'sl local'; for port in $(seq 20000 600 32000); do printf '0: 0:%04X\\n' $port; done"
-        return super().run(text.replace("cat /proc/net/tcp /proc/net/tcp6", f"{{ {taken}; }}"), *words, **options)
+        return super().run(
+            text.replace("cat /proc/net/tcp /proc/net/tcp6", f"{{ {taken}; }}"), *words, **options
+        )
 
 
 def test_a_port_for_the_scheduler(needs):
