@@ -1,0 +1,147 @@
+"""What the tools of the driver say becomes facts; what they refuse is kept in their own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.check.facts import read_lines
+from launcher.check.npu_facts import NpuProcess, Port, parse_npus
+from launcher.check.npu_needs import NpuNeeds, Peer, hccl_ports, ring
+
+NEEDS = NpuNeeds(
+    devices=(0, 1),
+    ips={},
+    peers=(Peer(0, "29.2.0.2", "n2"), Peer(1, "29.2.1.2", "n2")),
+    npu_smi="/npu-smi",
+    hccn_tool="/hccn_tool",
+    hccn_conf="/etc/hccn.conf",
+    version_file="/version.info",
+    meet=True,
+    group=1000,
+)
+SMI = """\
+npu_smi | npu-smi 24.1.rc1                 Version: 24.1.rc1                                             |
+npu_smi | NPU   Name                | Health        | Power(W)    Temp(C)           Hugepages-Usage(page)|
+npu_smi | Chip                      | Bus-Id        | AICore(%)   Memory-Usage(MB)  HBM-Usage(MB)        |
+npu_smi | 0     910B3               | OK            | 98.1        41                0    / 0             |
+npu_smi | 0                         | 0000:C1:00.0  | 0           0    / 0          3389 / 65536         |
+npu_smi | 1     910B3               | Alarm         | 98.1        41                0    / 0             |
+npu_smi | 0                         | 0000:C2:00.0  | 0           0    / 0          3389 / 65536         |
+npu_smi | NPU     Chip              | Process id    | Process name             | Process memory(MB)      |
+npu_smi | 1       0                 | 139667        | python                   | 30780                   |
+npu_smi | No running processes found in NPU 0                                                            |
+"""
+TWO_DIES = """\
+npu_smi | npu-smi 25.2.0                   Version: 25.2.0                                               |
+npu_smi | NPU   Name                | Health        | Power(W)    Temp(C)           Hugepages-Usage(page)|
+npu_smi | Chip  Phy-ID              | Bus-Id        | AICore(%)   Memory-Usage(MB)  HBM-Usage(MB)        |
+npu_smi | 3     Ascend910           | OK            | 166.5       41                0    / 0             |
+npu_smi | 0     6                   | 0000:9D:00.0  | 0           0    / 0          30710/ 65536         |
+npu_smi | 3     Ascend910           | OK            | -           41                0    / 0             |
+npu_smi | 1     7                   | 0000:9F:00.0  | 0           0    / 0          30710/ 65536         |
+npu_smi | NPU     Chip              | Process id    | Process name             | Process memory(MB)      |
+npu_smi | 3       1                 | 77            | python                   | 5                       |
+"""
+HCCN = """\
+hccn_ip 0 ipaddr:29.1.0.2
+hccn_ip 0 netmask:255.255.255.0
+hccn_link 0 link status: UP
+hccn_net_health 0 net health status: Success
+hccn_tls 0 dev_id:0, tls switch[1](0:disable, 1:enable), tls preconfigured[1](0:non-preset, 1:preset)
+hccn_ping 0 29.2.0.2 recv seq=0,time=1.418000ms
+hccn_ping 0 29.2.0.2 3 packets transmitted, 3 received, 0.00% packet loss
+hccn_conf
+hccn_conf address_0=29.1.0.2
+hccn_conf tls_enable_0=0
+hccn_conf address_1=29.1.1.2
+"""
+ONE = """\
+hccn_ip 1 ipaddr:29.1.1.2
+hccn_link 1 link status: DOWN
+hccn_net_health 1 net health status: Fault
+hccn_tls 1 Command execute failed!
+hccn_ping 1 29.2.1.2 3 packets transmitted, 0 received, 100.00% packet loss
+"""
+
+
+def parse(text: str, needs: NpuNeeds = NEEDS):
+    return parse_npus(read_lines(text), needs)
+
+
+def test_everything_that_is_said():
+    facts = parse(SMI + HCCN + ONE)
+    assert facts.health == {0: "OK", 1: "Alarm"} and facts.smi_refusal == ""
+    assert facts.processes == (NpuProcess(1, 139667, "python", 30780),)
+    assert facts.ports == {
+        0: Port("29.1.0.2", "UP", "Success", "1"),
+        1: Port("29.1.1.2", "DOWN", "Fault", None),
+    }
+    assert facts.unanswered == {(1, "29.2.1.2"): "0 of 3 packets came back"}
+    assert facts.conf == {0: "29.1.0.2", 1: "29.1.1.2"}
+    assert facts.hccn_refusals == {"-i 1 -tls -g": "Command execute failed!"}
+
+
+def test_ids_of_dies_are_the_physical_ones():
+    facts = parse(TWO_DIES)
+    assert facts.health == {6: "OK", 7: "OK"} and facts.processes[0].device == 7
+
+
+def test_tools_that_say_nothing_or_refuse():
+    facts = parse("npu_smi dcmi module initialize failed. ret is -8005\nhccn_ip 0 Permission denied\n")
+    assert facts.smi_refusal == "dcmi module initialize failed. ret is -8005"
+    assert facts.hccn_refusals["-i 0 -ip -g"] == "Permission denied"
+    assert facts.hccn_refusals["-i 0 -link -g"] == "hccn_tool said nothing"
+    assert len(facts.hccn_refusals) == 8 and facts.ports == {0: Port(), 1: Port()}
+    assert set(facts.unanswered.values()) == {"hccn_tool said nothing"}
+    assert facts.conf is None and facts.health == {}
+
+
+def test_answers_of_npu_1_are_not_those_of_npu_10():
+    needs = NEEDS.__class__(**{**{f: getattr(NEEDS, f) for f in NEEDS.__slots__}, "devices": (1, 10)})
+    facts = parse("hccn_link 10 link status: DOWN\nhccn_link 1 link status: UP\n", needs)
+    assert (facts.ports[1].link, facts.ports[10].link) == ("UP", "DOWN")
+
+
+def test_an_empty_file_of_addresses_is_there():
+    assert parse("hccn_conf \n").conf == {}
+
+
+def test_a_file_of_addresses_that_holds_something_else():
+    facts = parse("hccn_conf \nhccn_conf address_0=nowhere\n")
+    assert facts.conf == {} and "address_0=nowhere" in facts.hccn_refusals["/etc/hccn.conf"]
+
+
+# ---- who pings whom
+
+
+def test_two_hosts_ping_each_other():
+    ips = {"a": {0: "1.0", 1: "1.1"}, "b": {0: "2.0", 1: "2.1"}}
+    assert ring(ips) == {
+        "a": (Peer(0, "2.0", "b"), Peer(1, "2.1", "b")),
+        "b": (Peer(0, "1.0", "a"), Peer(1, "1.1", "a")),
+    }
+
+
+@pytest.mark.parametrize("hosts", [3, 8, 100])
+def test_every_npu_asks_once_and_is_asked_once(hosts):
+    ips = {f"h{host}": {device: f"{host}.{device}" for device in range(8)} for host in range(hosts)}
+    asked = [peer.address for peers in ring(ips).values() for peer in peers]
+    assert len(asked) == len(set(asked)) == 8 * hosts
+
+
+def test_other_numbers_are_paired_by_position_and_hosts_without_addresses_left_out():
+    ips = {"a": {0: "1.0", 5: "1.5"}, "none": {}, "b": {4: "2.4", 5: "2.5"}, "c": {7: "3.7"}}
+    found = ring(ips)
+    assert found["a"] == (Peer(0, "2.4", "b"), Peer(5, "2.5", "b"))
+    assert found["b"] == (Peer(4, "3.7", "c"), Peer(5, "3.7", "c"))
+    assert found["none"] == ()
+
+
+def test_a_host_alone_pings_nobody():
+    assert ring({"a": {0: "1.0"}}) == {"a": ()}
+
+
+def test_ports_of_hccl_go_where_the_job_puts_them():
+    assert hccl_ports({})[0] == 60000 and len(hccl_ports({})) == 32
+    assert hccl_ports({"HCCL_IF_BASE_PORT": "50000"}) == tuple(range(50000, 50032))
+    assert hccl_ports({"HCCL_IF_BASE_PORT": "$PORT"})[0] == 60000
