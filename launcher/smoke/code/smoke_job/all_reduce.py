@@ -41,9 +41,12 @@ def repetitions(seconds: float, budget: float) -> int:
     return MOST if seconds * MOST <= budget else max(LEAST, int(budget / seconds))
 
 
-def takes_too_long(size: int, last_size: int, last_seconds: float) -> bool:
-    """Whether a size would take more than LONGEST, judged by the one before it."""
-    return last_seconds * max(1.0, size / last_size) > LONGEST
+def takes_too_long(size: int, seconds: Mapping[int, float]) -> bool:
+    """Whether a size would take more than LONGEST, judged by the smallest and the largest measured."""
+    if not seconds:
+        return False
+    latency, last_size = seconds[min(seconds)], max(seconds)
+    return latency + (seconds[last_size] - latency) * size / last_size > LONGEST
 
 
 def pair_size(device: str, measured: Sequence[int]) -> int:
@@ -155,13 +158,14 @@ def measure_sizes(world: Circle, notes: Notes, sizes: Sequence[int]) -> dict[int
     """Seconds by size, as all ranks agree; without those that would take too long."""
     seconds: dict[int, float] = {}
     for index, size in enumerate(sizes):
-        if index and takes_too_long(size, sizes[index - 1], seconds[sizes[index - 1]]):
+        if takes_too_long(size, seconds):
             notes.leave_out(sizes[index:])
             say(f"left out, slower than {LONGEST:g} s: {', '.join(map(str, sizes[index:]))} bytes")
             break
         values = world.check(size)
-        seconds[size] = world.agree(world.repeat(values, 1)[0])
-        times = world.repeat(values, repetitions(seconds[size], SECONDS_A_SIZE))
+        once = world.agree(world.repeat(values, 1)[0])
+        times = world.repeat(values, repetitions(once, SECONDS_A_SIZE))
+        seconds[size] = world.agree(middle(times))
         notes.add_size(size, times)
         say(f"{size} bytes: {1000 * middle(times):.3f} ms, {len(times)} times, the sum is right")
     return seconds

@@ -36,10 +36,15 @@ def test_repetitions_fill_the_budget(seconds, times):
 
 
 def test_a_size_that_would_take_too_long_is_known_before():
-    assert not all_reduce.takes_too_long(2**20, 2**16, 0.3)
-    assert all_reduce.takes_too_long(2**20, 2**16, 0.4)
-    assert not all_reduce.takes_too_long(8, 8, 5.0)
-    assert all_reduce.takes_too_long(2**10, 8, 6.0)
+    assert not all_reduce.takes_too_long(8, {})
+    assert not all_reduce.takes_too_long(2**20, {8: 0.001, 2**16: 0.3})
+    assert all_reduce.takes_too_long(2**20, {8: 0.001, 2**16: 0.4})
+    assert all_reduce.takes_too_long(2**10, {8: 6.0})
+
+
+def test_what_a_call_needs_says_nothing_of_larger_sizes():
+    assert not all_reduce.takes_too_long(2**26, {8: 0.1})
+    assert not all_reduce.takes_too_long(2**26, {8: 0.1, 2**10: 0.1})
 
 
 def test_pairs_take_the_largest_size_that_all_have_managed():
