@@ -89,7 +89,7 @@ def is_up_to_date(path: Path, made_from: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def artifact(path: Path, made_from: dict[str, Any], counts: dict[str, int]) -> Iterator[BinaryIO]:
+def artifact(path: Path, made_from: dict[str, Any], counts: dict[str, Any]) -> Iterator[BinaryIO]:
     """Like `written_by_rename`, with a sidecar: `made_from` for `is_up_to_date`, `counts` for people.
 
     The sidecar is gone before the file is replaced, so that it never describes another file. `counts` may be

@@ -1,0 +1,165 @@
+"""Make TFRecords of a task of GLUE or CLUE, as google-research/bert run_classifier.py does.
+
+--data holds the task's files as their archive has them (train.tsv, dev.tsv, test.tsv; .json for CLUE). Each
+becomes <out>/<split>.tfrecord, beside a <split>.tfrecord.json that says what it holds. All rows of all files
+are checked before anything is written. Several ranks share the files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from tinybert.artifacts import artifact, is_up_to_date, sha256_of
+from tinybert.glue_records import Counts, RecordMaker
+from tinybert.glue_rows import read_rows
+from tinybert.glue_tasks import TASKS, Task, with_tags
+from tinybert.lines import require_file
+from tinybert.options import sequence_length
+from tinybert.share import share_of
+from tinybert.stage import Progress, StageError, run_stage, say
+from tinybert.tfrecord import encode_example, write_record
+from tinybert.tokenization import load_vocabulary
+
+_MOST_NAMED = 20  # malformed rows that are named one by one
+_FORM = 1  # of the records; another number makes them anew
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the stage from the command line."""
+    options = _parser().parse_args(arguments)
+    task = with_tags(TASKS[options.task], options.tags)
+    sources = find_sources(options.data, task, options.splits)
+    vocab_sha256 = sha256_of(options.vocab) if options.vocab.is_file() else ""
+    made_from = {
+        split: _made_from(options, task, split, source, vocab_sha256) for split, source in sources.items()
+    }
+    pending = [split for split in sources if not is_up_to_date(_output(options, split), made_from[split])]
+    for split in sources:
+        if split not in pending:
+            say(f"{_output(options, split)} is up to date")
+    if pending:
+        vocabulary = load_vocabulary(options.vocab)
+        check_rows(task, {split: sources[split] for split in pending}, options.skip_malformed)
+        for split in share_of(pending):
+            maker = RecordMaker(task, vocabulary, not options.cased, options.max_seq_length)
+            write_records(_output(options, split), task, split, sources[split], maker, made_from[split])
+    return 0
+
+
+def find_sources(directory: Path, task: Task, splits: list[str] | None) -> dict[str, Path]:
+    """The files of the splits that are asked for, or of all that are there.
+
+    Raises StageError where one is missing, cannot be read or is empty.
+    """
+    unknown = [split for split in splits or () if split not in task.splits]
+    if unknown:
+        raise StageError(f"no split {', '.join(unknown)} in this task, which has {', '.join(task.splits)}")
+    paths = {split: directory / f"{split}{task.suffix}" for split in splits or task.splits}
+    found = {split: path for split, path in paths.items() if splits or path.exists()}
+    if not found:
+        raise StageError(f"{directory} has none of {', '.join(path.name for path in paths.values())}")
+    for path in found.values():
+        require_file(path, "data")
+    missing = [path.name for split, path in paths.items() if split not in found]
+    if missing:
+        say(f"{directory} has no {', '.join(missing)}: left out")
+    return found
+
+
+def check_rows(task: Task, sources: dict[str, Path], skip_malformed: bool) -> None:
+    """Read all rows. Raises StageError that names the malformed ones, or with `skip_malformed` says them."""
+    bad: list[str] = []
+    progress = Progress()
+    rows = 0
+    for split, source in sources.items():
+        before = rows
+        for _row in read_rows(source, task, split, bad.append):
+            rows += 1
+            progress.report("checked {} rows", rows)
+        if rows == before and not bad:
+            raise StageError(f"{source} holds no row")
+    if not bad:
+        return
+    more = [f"… and {len(bad) - _MOST_NAMED} more"] if len(bad) > _MOST_NAMED else []
+    report = "".join(f"\n  {line}" for line in bad[:_MOST_NAMED] + more)
+    if not skip_malformed:
+        raise StageError(
+            f"malformed rows: {len(bad)}. Nothing is written; mend them, or give --skip-malformed{report}"
+        )
+    say(f"warning: malformed rows that are left out: {len(bad)}{report}")
+
+
+def write_records(
+    out: Path, task: Task, split: str, source: Path, maker: RecordMaker, made_from: dict[str, Any]
+) -> None:
+    """Write the records of a file, and counts beside them."""
+    started = time.monotonic()
+    progress = Progress()
+    left_out: list[str] = []
+    counts: dict[str, Any] = {}
+    with artifact(out, made_from, counts) as file:
+        for row in read_rows(source, task, split, left_out.append):
+            write_record(file, encode_example(maker.features_of(row)))
+            progress.report(f"{split}: wrote {{}} records", maker.counts.rows)
+        counts.update(_counts_of(maker.counts, task, len(left_out)))
+    say(
+        f"{out}: {maker.counts.rows} records, longest of {maker.counts.longest} tokens, "
+        f"{maker.counts.truncated} truncated, {time.monotonic() - started:.1f} s"
+    )
+
+
+def _counts_of(counts: Counts, task: Task, left_out: int) -> dict[str, Any]:
+    found = {label: counts.labels[label] for label in task.labels if counts.labels[label]}
+    return {**dataclasses.asdict(counts), "malformed_rows_left_out": left_out, "labels": found}
+
+
+def _output(options: argparse.Namespace, split: str) -> Path:
+    return options.out / f"{split}.tfrecord"
+
+
+def _made_from(
+    options: argparse.Namespace, task: Task, split: str, source: Path, vocab_sha256: str
+) -> dict[str, Any]:
+    """What decides the records, and what a reader of them must know."""
+    return {
+        "kind": "classification" if not task.entities else "tagging",
+        "form": _FORM,
+        "task": options.task,
+        "split": split,
+        "labels": list(task.labels) or "score from 0 to 5",
+        "labels_known": task.has_labels(split),
+        "max_seq_length": options.max_seq_length,
+        "lower_case": not options.cased,
+        "skip_malformed": options.skip_malformed,
+        "source": source.name,
+        "source_sha256": sha256_of(source),
+        "vocab_sha256": vocab_sha256,
+        "unicode": unicodedata.unidata_version,
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tinybert.glue", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--task", required=True, choices=sorted(TASKS))
+    add("--data", required=True, type=Path, help="directory with the files of the task")
+    add("--vocab", required=True, type=Path, help="WordPiece vocabulary, a token a line")
+    add("--out", required=True, type=Path, help="directory for the TFRecord files")
+    add("--splits", type=lambda text: text.split(","), metavar="A,B", help="default: all that are there")
+    add("--max-seq-length", type=sequence_length, default=128, metavar="N", help="tokens (default 128)")
+    add("--cased", action="store_true", help="keep case and accents (default: lower-case, strip accents)")
+    add("--tags", choices=("bio", "bios"), default="bio", help="tags of cluener (default bio)")
+    add("--skip-malformed", action="store_true", help="leave out rows that cannot be read, and say which")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage(main))
