@@ -8,12 +8,13 @@ from launcher.cli.tables import data, print_table, table
 from launcher.plan.selection import as_ranges
 from launcher.smoke.report import PairRow, Report
 
+_ADDING = "sizes"
 _PHASES = {
     "": "not begun",
     "import": "importing MindSpore",
     "scheduler": "trying to reach the scheduler",
     "join": "waiting for the others",
-    "sizes": "adding with all",
+    _ADDING: "adding with all",
     "pairs": "adding in pairs",
     "done": "all done",
 }
@@ -64,6 +65,9 @@ def failure_lines(report: Report) -> Iterator[str]:
         phases.setdefault(phase, []).append(rank)
     for phase, ranks in phases.items():
         yield f"  came to  {_ranks(report, ranks)}: {_PHASES.get(phase, phase)}"
+    if _ADDING in phases and not report.sizes and not report.missed:
+        yield "  next     all met, but their first sum failed: hosts must reach each other on every port,"
+        yield "           NPUs over their own network, too: launcher check"
 
 
 def _ranks(report: Report, ranks: Collection[int]) -> str:

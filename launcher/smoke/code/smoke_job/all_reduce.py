@@ -259,20 +259,25 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def main(words: Sequence[str]) -> None:
-    """Run as a rank, or as the scheduler. An error leaves error.json."""
+def main(words: Sequence[str]) -> int:
+    """Run as a rank, or as the scheduler; the exit code. An error leaves error.json."""
     given = options(words)
     if os.environ.get("MS_ROLE") == "MS_SCHED":
         serve()
-        return
+        return 0
     rank, size = int(os.environ["RANK_ID"]), int(os.environ["RANK_SIZE"])
     directory = Path(os.environ["LAUNCHER_LOG_DIR"])
     try:
         take_part(given, rank, size, Notes(directory, rank))
+        return 0
+    except SmokeError as error:
+        write_error(directory, rank, error)
+        say(f"error: {error}")
+        return 1
     except Exception as error:
         write_error(directory, rank, error)
         raise
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

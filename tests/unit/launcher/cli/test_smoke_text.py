@@ -62,6 +62,13 @@ def test_a_failure_says_who_did_not_come_and_how_far_all_came():
     ]
 
 
+def test_ranks_that_met_but_cannot_add_are_told_what_to_look_at():
+    found = report({rank: Findings(phase="sizes") for rank in HOSTS}, HOSTS)
+    came, *advice = failure_lines(found)
+    assert came == "  came to  ranks 0-1 on h1, 2-3 on h2: adding with all"
+    assert "their first sum failed: hosts must reach each other on every port" in advice[0]
+
+
 def test_sums_are_not_said_to_be_right_where_ranks_did_not_end():
     found = report({rank: Findings(phase="pairs") for rank in HOSTS}, HOSTS)
     assert next(summary_lines(found)) == "4 ranks on 2 hosts: sums were right as far as they went"

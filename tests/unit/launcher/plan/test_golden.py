@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from launcher.cli.app import app
+from launcher.smoke.job import JOB_FILE
 from tests.golden_files import GOLDEN, check_text, check_tree
 
 ROOT = GOLDEN.parents[1]
@@ -26,6 +27,7 @@ CASES = {
         "placement=spread",
         *SOURCES,
     ),
+    "smoke": (JOB_FILE, ROOT / "rank_tables/example-2x8.yaml"),
     **{
         name: (PLANS / name / "in/job.yaml", PLANS / name / "in/cluster.yaml")
         for name in ("910a", "docker-runtime", "cann-host-volumes", "cann-host-shared")
