@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 import launcher
-from launcher.cli import check, collect, inside, inspect, logs, plan, rank_table, run, schema, smoke
+from launcher.cli import (
+    check,
+    collect,
+    discover,
+    init,
+    inside,
+    inspect,
+    logs,
+    plan,
+    rank_table,
+    run,
+    schema,
+    smoke,
+)
 
 app = typer.Typer(
     name="launcher",
@@ -36,6 +49,8 @@ def common(
     """Options of all commands; `main` looks for --debug itself."""
 
 
+init.register(app)
+discover.register(app)
 run.register(app)
 check.register(app)
 smoke.register(app)

@@ -24,13 +24,14 @@ def expand_hosts(cluster: Node, problems: list[Problem]) -> Node:
         return cluster
     expanded: list[Node] = []
     for host in hosts.value:
-        expanded += _expand_host(host, problems)
+        expanded += expand_host(host, problems)
     if len(expanded) > MOST_HOSTS:
         problems.append(hosts.start.problem(f"{len(expanded)} hosts: at most {MOST_HOSTS} are supported"))
     return with_entries(cluster, {"hosts": replace(hosts, value=list(expanded))})
 
 
-def _expand_host(host: Node, problems: list[Problem]) -> list[Node]:
+def expand_host(host: Node, problems: list[Problem]) -> list[Node]:
+    """The hosts that one entry stands for."""
     patterns: dict[str, list[Node]] = {}
     for field in _FIELDS:
         node = host.child(field)
