@@ -3,8 +3,13 @@
 # port, free (a port that would do for the scheduler), lock_root, lock, driver; ends, each, deep: volumes that are
 # compared; npu_smi, hccn_tool, hccn_conf, npu, ping. What takes time goes on beside the rest.
 
+newline='
+'
 fact() { # name, words: on one line
-    printf '%s %s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')"
+    case $2 in
+        *"$newline"*) printf '%s %s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')" ;;
+        *) printf '%s %s\n' "$1" "$2" ;;
+    esac
 }
 nearest() { # path: itself, or the first directory above it that is there
     above=$1
@@ -51,10 +56,10 @@ state_of() { # path
     fi
 }
 startups() { # from how many log-ins at once on sshd refuses some: its title says it, else it tells root
-    shown=$(grep -hsa '^sshd: .*\[listener\]' /proc/[0-9]*/cmdline | tr '\0' '\n' |
-        sed -n 's/^.*\[listener\] [0-9]* of \([0-9]*\)-[0-9]* startups.*/\1/p' | sort -n | head -n 1)
+    shown=$(grep -hsao '^sshd: .*\[listener\] [0-9]* of [0-9]*-' /proc/[0-9]*/cmdline)
+    shown=${shown%%-"$newline"*} shown=${shown%-}
     [ -n "$shown" ] || shown=$(PATH=$PATH:/usr/sbin sshd -T 2>/dev/null | sed -n 's/^maxstartups \([0-9]*\).*/\1/p')
-    printf '%s\n' "$shown"
+    printf '%s\n' "${shown##* }"
 }
 listening() { # ports…: of each on which something listens, the port and the inode of its socket
     cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v ports=" $* " '
@@ -115,8 +120,9 @@ machine() {
     fact startups "$(startups)"
     fact selinux "$(getenforce 2>/dev/null)"
     fact selinux_context "$(id -Z 2>/dev/null)"
-    fact ephemeral "$(cat /proc/sys/net/ipv4/ip_local_port_range)"
-    fact reserved "$(cat /proc/sys/net/ipv4/ip_local_reserved_ports 2>/dev/null)"
+    set -- $(cd /proc/sys/net/ipv4 && cat ip_local_port_range ip_local_reserved_ports 2>/dev/null)
+    fact ephemeral "$1 $2"
+    fact reserved "${3:-}"
     memory
 }
 source_of() { # path

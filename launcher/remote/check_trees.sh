@@ -2,7 +2,10 @@
 # sizes, a sum over both ends of some of them. `each` and `deep` also tell of single files.
 ENDS=16384 MOST=512 SHOWN=5000 PATIENCE=20 # bytes of an end, files whose ends are read, lines, seconds
 
-sum() { sha256sum | cut -c1-64; }
+sum() {
+    digest=$(sha256sum)
+    printf '%s\n' "${digest%% *}"
+}
 picked() { # number: so many of the files that are listed, ended by NUL
     [ "$files" -gt 0 ] || return 0
     printf '%s\n' "$listed" |
@@ -27,7 +30,8 @@ tree() { # number, path, mode
     if [ -d "$2" ]; then at=$2 name=.; else at=${2%/*}/ name=./${2##*/}; fi
     cd "$at" 2>/dev/null || return 0
     listed=$(timeout "$patience" find -L "$name" -type f -exec stat -L -c '%s %n' {} + 2>/dev/null | LC_ALL=C sort -k 2)
-    files=$(printf '%s' "$listed" | grep -c '')
+    set -- $(printf '%s\n' "$listed" | awk 'NF { files++; bytes += $1 } END { printf "%d %.0f", files, bytes }')
+    files=$1 bytes=$2
     sums=''
     case $mode in
         ends) last=$(picked "$MOST" | ends_of 2>/dev/null | sum) ;;
@@ -39,6 +43,5 @@ tree() { # number, path, mode
         return 0
     fi
     [ "$mode" = ends ] || { one_by_one file_size "$listed" && one_by_one file_sum "$sums"; }
-    bytes=$(printf '%s\n' "$listed" | awk '{ bytes += $1 } END { printf "%.0f", bytes }')
     fact tree "$number $files $bytes $(printf '%s\n' "$listed" | sum) $last"
 }
