@@ -1,4 +1,5 @@
 # make gd-8p     general distillation of TinyBERT: 8 CPU ranks here, or 8 NPUs with CLUSTER=
+# make smoke     do all ranks add up, and how fast: a minute before a job of hours; CLUSTER=, RANKS=, ARGS=
 # make test      everything that is tested on one machine
 # make test-cluster   runs over many hosts, which it makes on this machine (root); FULL=1 for the long tests
 # Variables of gd-8p, all optional: CLUSTER= cluster file, DATA= dump, text or TFRecord directory, VOCAB= vocab.txt,
@@ -15,11 +16,11 @@ RANKS   ?=
 STEPS   ?=
 ARGS    ?=
 
-.PHONY: bench-launch help setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
+.PHONY: bench-launch help smoke setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
 # ---- set-up: a virtual environment, made anew when its requirements change
 
@@ -66,6 +67,9 @@ endif
 gd-8p: $(VENV)/.cpu $(GD_NEEDS)
 	$(RUN) jobs/gd-8p.yaml $(GD_SET) $(if $(RANKS),--set ranks=$(RANKS)) \
 	  $(if $(STEPS),--set script.parameters.steps=$(STEPS)) $(ARGS)
+
+smoke: $(VENV)/.cpu
+	$(BIN)/launcher smoke --cluster '$(CLUSTER)' $(if $(RANKS),--ranks $(RANKS)) $(ARGS)
 
 $(RECORDS): $(if $(DATA),$(DATA)) $(VOCAB) | $(VENV)/.cpu
 	@mkdir -p '$(PREPARED)'

@@ -50,7 +50,7 @@ def smoke(
     directory = create_run(smoke_spec(cluster, overrides, os.environ), overrides)
     say(f"run {directory.run_id}")
     spawn_supervisor(directory)
-    code = follow_events(directory, quiet=json)
+    code = follow_events(directory)
     if code == ExitCode.DETACHED:
         raise typer.Exit(code)
     raise typer.Exit(_tell(directory, code, json=json))
@@ -74,8 +74,8 @@ def _tell(directory: RunDir, code: int, *, json: bool) -> int:
 
     report = _report(directory)
     if json:
-        found = {} if report is None else report.to_json()
-        print_json({"schema": 1, "run": directory.run_id, "exit_code": code, **found})
+        found = {"schema": 1} if report is None else report.to_json()
+        print_json({**found, "run": directory.run_id, "exit_code": code})
         return code
     if report is not None and report.sizes:
         print_report(report)

@@ -1,0 +1,61 @@
+"""`launcher smoke` on this machine: four ranks that are processes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+from launcher.errors import ExitCode
+
+pytestmark = [
+    pytest.mark.mindspore,
+    pytest.mark.skipif(find_spec("mindspore") is None, reason="needs MindSpore: make setup"),
+]
+
+
+@pytest.fixture
+def four(place):
+    """The place, its cluster with four devices whose ranks find MindSpore."""
+    place.patience = 240.0
+    cluster = yaml.safe_load(place.cluster.read_text())
+    devices = f"{place.base}-{place.base + 3}"
+    place.write("cluster.yaml", {**cluster, "devices": devices, "path": [str(Path(sys.executable).parent)]})
+    return place
+
+
+def test_all_ranks_add_up_and_the_table_is_printed(four):
+    done = four.launcher("smoke", "-c", four.cluster, "--sizes", "8,64KiB,1MiB")
+    assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+    assert "[0] rank 0 of 4: all have met" in done.stderr
+    head, *rows = done.stdout.split("\n\n")[0].splitlines()
+    assert head.split() == ["SIZE", "TIMES", "MEDIAN", "P99", "ALGBW", "BUSBW"]
+    assert [row.split()[:2] for row in rows] == [["8", "B"], ["64", "KiB"], ["1", "MiB"]]
+    assert "4 ranks on 1 host: every sum was right" in done.stdout
+    assert "pairs           6 measured with 1 MiB" in done.stdout
+    assert "slowest pair    rank " in done.stdout
+    run = four.directory(four.only_run())
+    assert json.loads((run / "LOG3" / "smoke.json").read_text())["phase"] == "done"
+    assert four.result(run.name)["metrics"]["steps"] == 3
+    four.assert_nothing_left()
+
+
+def test_where_time_runs_out_json_says_how_far_all_came(four):
+    done = four.launcher("smoke", "-c", four.cluster, "--ranks", "2", "--json", "--set", "timeouts.run=1s")
+    assert done.returncode == ExitCode.JOB_FAILED, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["exit_code"], found["ranks"], found["sizes"]) == (1, 2, [])
+    assert {each["phase"] for each in found["came"]} <= {"", "import", "scheduler", "join"}
+    four.assert_nothing_left()
+
+
+def test_one_rank_is_refused_before_anything_starts(four):
+    done = four.launcher("smoke", "-c", four.cluster, "--ranks", "1")
+    assert done.returncode == ExitCode.USAGE
+    assert "an all-reduce needs ranks that meet: 1 rank(s)" in done.stderr
+    assert "--ranks 2 or more" in done.stderr
+    assert four.runs() == []
