@@ -10,6 +10,8 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+from launcher.check.judge import FLEET_RULES
+from launcher.check.judge import RULES as CHECKS
 from launcher.cli.app import app
 from launcher.plan.build import plan
 from launcher.rank_table.rules import RULES
@@ -86,6 +88,11 @@ def test_every_rule_of_rank_tables_has_its_row(name: str) -> None:
     rule = RULES[name]
     row = f"| `{name}` | {rule.severity} | {rule.hccl or '—'} | {rule.remedy} |"
     assert row in (DOCS / "rank-tables.md").read_text("utf-8").splitlines()
+
+
+def test_every_check_has_its_row() -> None:
+    names = {name.rpartition(".")[2] for name in (*CHECKS, *FLEET_RULES, "contact", "host")}
+    assert names - first_cells("checks.md") == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
