@@ -11,6 +11,7 @@ from launcher.cli import (
     check,
     collect,
     discover,
+    image,
     init,
     inside,
     inspect,
@@ -59,5 +60,6 @@ logs.register(app)
 inside.register(app)
 collect.register(app)
 plan.register(app)
+image.register(app)
 rank_table.register(app)
 schema.register(app)

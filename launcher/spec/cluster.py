@@ -136,6 +136,8 @@ class Cluster(Model):
     work_dir: AbsolutePath | None = None
     """Where runs live on the hosts, not on NFS. Default: /var/tmp/launcher-<uid>."""
     path: tuple[Text, ...] = ()
+    registry: Word | None = None
+    """Where hosts pull the images of jobs from, `host[:port][/path]`. Default: hosts send them to each other."""
     ssh: Ssh = Ssh()
     driver: Driver = Driver()
     hosts: tuple[Host, ...] = Field(min_length=1)

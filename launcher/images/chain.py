@@ -1,0 +1,99 @@
+"""One parcel along a chain of hosts: each passes on what it has while the rest is still coming."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from launcher.errors import LauncherError
+from launcher.hosts import RemoteError
+from launcher.images.identity import in_units
+from launcher.images.post import Parcel, Post
+
+_TELL_EVERY = 5.0
+Outcome = LauncherError | None
+
+
+@dataclass(slots=True)
+class Chain:
+    """The first of `posts` has the parcel.
+
+    `tell` is given progress in words, `stop` raises when it shall end.
+    """
+
+    posts: Sequence[Post]
+    parcel: Parcel
+    tell: Callable[[str], None]
+    stop: Callable[[], None]
+    _there: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> dict[str, Outcome]:
+        """What went wrong with each receiver, or None, by host label.
+
+        Raises what `stop` raises, all posts being closed.
+        """
+        receivers = self.posts[1:]
+        self._there = dict.fromkeys((post.label for post in receivers), 0)
+        with ThreadPoolExecutor(max_workers=max(1, len(receivers))) as pool:
+            futures = {
+                pool.submit(self._receive, index): post for index, post in enumerate(receivers, start=1)
+            }
+            try:
+                self._wait(list(futures))
+            except BaseException:
+                for post in self.posts:
+                    post.close()
+                raise
+        return {post.label: future.result() for future, post in futures.items()}
+
+    def _wait(self, futures: list[Future[Outcome]]) -> None:
+        told = time.monotonic()
+        while futures:
+            _, still = wait(futures, timeout=0.5, return_when=FIRST_COMPLETED)
+            futures = list(still)
+            self.stop()
+            if futures and time.monotonic() - told > _TELL_EVERY:
+                told = time.monotonic()
+                self.tell(progress(self._there, self.parcel.size))
+
+    def _receive(self, index: int) -> Outcome:
+        post = self.posts[index]
+        try:
+            post.room_for(self.parcel.size)
+            self._fetch(index)
+            post.load()
+        except LauncherError as error:
+            return error
+        return None
+
+    def _fetch(self, index: int) -> None:
+        """From the host before it, else from those before that one, in the end through this machine."""
+        post, before = self.posts[index], self.posts[:index]
+        for upstream in reversed(before):
+            if upstream.door is None:
+                continue
+            try:
+                post.fetch(upstream.door, self.parcel, lambda there: self._note(post, there))
+                return post.verify(self.parcel)
+            except RemoteError as error:
+                self.tell(f"{error}; it was fetching from {upstream.label}, and tries another way")
+        source = before[0]
+        if source.reason:
+            self.tell(f"from {source.label} through this machine: {source.reason}")
+        else:
+            self.tell(f"host {post.label}: from {source.label} through this machine")
+        post.take_from(source, self.parcel, lambda there: self._note(post, there))
+        post.verify(self.parcel)
+
+    def _note(self, post: Post, there: int) -> None:
+        self._there[post.label] = there
+
+
+def progress(there: dict[str, int], size: int) -> str:
+    """How far the last host is, in words."""
+    last = min(there, key=lambda label: there[label])
+    whole = sum(each >= size for each in there.values())
+    words = f"{in_units(there[last])} of {in_units(size)} are on host {last}"
+    return words if len(there) == 1 else f"{words}, the last; whole on {whole} of {len(there)}"

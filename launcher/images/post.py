@@ -1,0 +1,257 @@
+"""A host in one delivery: a directory there, and a door for the other hosts."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from launcher.hosts import Dial, Host, HostError, RemoteError, Stream
+from launcher.hosts.fence import checked
+from launcher.images.keys import Pass
+from launcher.remote import script
+
+PATIENCE = 30.0
+"""Seconds without a byte after which a transfer is given up and tried another way."""
+_BEATEN = 90
+"""Seconds without a beat of ours after which a host removes all that belongs to the delivery."""
+_OPENS_IN = 60.0
+_LONG = 24 * 3600.0
+_PORTS = range(20000, 32000)  # below those that kernels hand out (from 32768)
+_PORTS_TRIED = 5
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where and how a host takes images."""
+
+    work_dir: str
+    sudo: bool = False
+    host_ip: str | None = None
+    """Its address for other hosts; None where they cannot reach it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A file that an engine loads. Size in bytes."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where other hosts fetch the parcel."""
+
+    address: str
+    port: str
+    user: str
+
+
+class Post:
+    """A host's part in one delivery; nothing of it stays there after `close`, or the connection's end."""
+
+    def __init__(self, host: Host, site: Site, token: str, keys: Pass) -> None:
+        self.host, self.site = host, site
+        self.directory = f"{site.work_dir.rstrip('/')}/images/{token}"
+        self.parcel = f"{self.directory}/parcel"
+        self.door: Door | None = None
+        self.reason = ""
+        """Why there is no door."""
+        ports = map(str, random.sample(_PORTS, _PORTS_TRIED))
+        sender = f"set -f\nset -- {shlex.join((self.parcel, f'{PATIENCE:.0f}'))} $SSH_ORIGINAL_COMMAND\n"
+        words = (self.directory, site.host_ip or "", str(_BEATEN), sender + script("image_send"), *ports)
+        self._dial: Dial = host.dial(script("image_post"), *words, timeout=_OPENS_IN)
+        self._keys = ""
+        try:
+            self._open(keys)
+        except BaseException:
+            self._dial.close()
+            raise
+
+    @property
+    def label(self) -> str:
+        return self.host.label
+
+    def _open(self, keys: Pass) -> None:
+        try:
+            self._dial.socket.sendall(keys.lines())
+            state, _, words = self._line().partition(" ")
+        except OSError as error:
+            raise HostError(f"host {self.label}: contact lost: {error or type(error).__name__}") from error
+        if state == "open":
+            port, user, self._keys = words.split(" ", 2)
+            self.door = Door(self.site.host_ip or "", port, user)
+        elif state == "shut":
+            self._keys, _, self.reason = words.partition(" ")
+        else:
+            raise RemoteError(
+                f"host {self.label}: {self._dial.verdict().err.strip() or 'no place for an image'}"
+            )
+
+    def _line(self) -> str:
+        line = b""
+        while not line.endswith(b"\n") and (piece := self._dial.socket.recv(1)):
+            line += piece
+        return line.decode("utf-8", "replace").strip()
+
+    def beat(self) -> None:
+        """Say that we are there. One that cannot be told will notice by itself."""
+        with suppress(OSError, EOFError):
+            self._dial.socket.sendall(b"\n")
+
+    def close(self) -> None:
+        """Leave nothing there."""
+        with suppress(OSError, EOFError, HostError):
+            self._dial.socket.shutdown(1)
+            self._dial.verdict()
+        self._dial.close()
+
+    # ---- the parcel
+
+    def room_for(self, size: int) -> None:
+        """Raises RemoteError where the work directory has none."""
+        checked(self.host, script("image_room"), self.directory, str(size))
+
+    def fetch(self, door: Door, parcel: Parcel, note: Callable[[int], None]) -> None:
+        """The rest of the parcel, from another host; bytes that are there go to `note`.
+
+        Raises RemoteError where that fails, HostError where this host is lost.
+        """
+        words = (self.parcel, str(parcel.size), self._keys, door.user, door.address, door.port)
+        with _streaming(self.host, script("image_fetch"), *words) as stream:
+            for line in _lines(stream, self.label):
+                state, _, rest = line.partition(" ")
+                if state == "have":
+                    note(int(rest))
+                elif state == "failed":
+                    raise RemoteError(f"host {self.label}: {rest}")
+                elif state == "done":
+                    note(parcel.size)
+                    return
+        raise HostError(f"host {self.label}: contact lost while it fetched an image")
+
+    def take_from(self, source: Post, parcel: Parcel, note: Callable[[int], None]) -> None:
+        """The same through this machine. Raises RemoteError, HostError."""
+        for number in range(_TRIES):
+            there = int(checked(self.host, script("image_size"), self.parcel).out)
+            try:
+                self._relay(source, parcel, there, note)
+            except HostError:
+                if number == _TRIES - 1:
+                    raise
+                continue
+            if int(checked(self.host, script("image_size"), self.parcel).out) == parcel.size:
+                return
+        raise RemoteError(f"host {self.label}: the image does not arrive whole from {source.label}")
+
+    def _relay(self, source: Post, parcel: Parcel, there: int, note: Callable[[int], None]) -> None:
+        words = (source.parcel, f"{PATIENCE:.0f}", str(there), str(parcel.size))
+        with _streaming(source.host, script("image_send"), *words) as stream, _pipe() as (reader, writer):
+            pump = threading.Thread(
+                target=_pump, args=(stream, writer, there, note, source.label), daemon=True
+            )
+            pump.start()
+            try:
+                checked(
+                    self.host, script("image_append"), self.parcel, str(there), stdin=reader, timeout=_LONG
+                )
+            finally:
+                reader.close()
+                pump.join()
+
+    def verify(self, parcel: Parcel) -> None:
+        """Raises RemoteError, with the parcel gone, where it is another than was sent."""
+        checked(self.host, script("image_verify"), self.parcel, parcel.sha256, timeout=_LONG)
+
+    def load(self) -> None:
+        """The engine takes it. Raises RemoteError with its words, HostError."""
+        sudo = "sudo" if self.site.sudo else ""
+        checked(self.host, script("image_load"), self.parcel, sudo, timeout=_LONG)
+
+    def save(self, image: str) -> Parcel:
+        """The image of this host's engine as a parcel, whole. Raises RemoteError, HostError."""
+        return _parcel(self._saved(image, "whole"))
+
+    def unpack(self, image: str) -> str:
+        """The same, unpacked for `pack`; returns its manifest."""
+        return self._saved(image, "unpacked")
+
+    def pack(self, without: list[str]) -> Parcel:
+        """What has been unpacked, without some files, as a parcel."""
+        return _parcel(checked(self.host, script("image_pack"), self.directory, *without, timeout=_LONG).out)
+
+    def _saved(self, image: str, how: str) -> str:
+        words = (self.directory, "sudo" if self.site.sudo else "", image, how)
+        return checked(self.host, script("image_save"), *words, timeout=_LONG).out
+
+
+def _parcel(told: str) -> Parcel:
+    size, sha256, *_ = told.split()
+    return Parcel(int(size), sha256)
+
+
+@contextmanager
+def _streaming(host: Host, text: str, *words: str) -> Iterator[Stream]:
+    stream = host.stream(text, *words)
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    out, into = os.pipe()
+    with open(out, "rb") as reader, open(into, "wb") as writer:
+        yield reader, writer
+
+
+def _pump(stream: Stream, writer: BinaryIO, there: int, note: Callable[[int], None], label: str) -> None:
+    """From one host towards another, until either ends; what is missing then is seen there."""
+    with suppress(OSError, HostError, ValueError), writer:
+        while data := _read(stream, label):
+            writer.write(data)
+            there += len(data)
+            note(there)
+
+
+def _read(stream: Stream, label: str) -> bytes:
+    poll = select.poll()
+    poll.register(stream.fileno(), select.POLLIN)
+    if not poll.poll(1000 * (PATIENCE + 30)):
+        raise HostError(f"host {label}: it fell silent")
+    return stream.read()
+
+
+def _lines(stream: Stream, label: str) -> Iterator[str]:
+    rest = b""
+    while data := _read(stream, label):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in lines)
+
+
+@contextmanager
+def beating(posts: list[Post], every: float = 10.0) -> Iterator[None]:
+    """Tell all posts now and then that we are there; the list may grow."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(every):
+            for post in list(posts):
+                post.beat()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,6 @@
+# directory, files…: the image that has been unpacked there becomes a parcel without these files. Output: size, SHA-256
+dir=$1 && shift
+umask 077
+cd "$dir/tree" || exit 1
+for name; do rm -f "./$name" || exit 1; done
+tar -cf ../parcel . && cd .. && rm -rf tree && stat -c %s parcel && sha256sum <parcel

@@ -1,0 +1,10 @@
+# directory, sudo or nothing, image, whole or unpacked: an image as the engine saves it. Output: of a whole one its size and
+# SHA-256, of one that is unpacked its manifest
+dir=$1 sudo=$2 image=$3 how=$4
+umask 077
+save() { if [ -n "$sudo" ]; then sudo -n docker save "$image"; else docker save "$image"; fi; }
+if [ "$how" = whole ]; then
+    save >"$dir/parcel" && stat -c %s "$dir/parcel" && sha256sum <"$dir/parcel"
+else
+    mkdir "$dir/tree" && save | tar -xf - -C "$dir/tree" && cat "$dir/tree/manifest.json"
+fi
