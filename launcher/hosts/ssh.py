@@ -123,7 +123,8 @@ class SshHost:
                     opened.append(transport.open_session(timeout=CHANNEL))
             for channel in opened:
                 channel.close()
-            transport.global_request("keepalive@lag.net", wait=True)  # its answer comes after the closing
+            with bounded(transport, CHANNEL):  # its answer comes when they are closed
+                transport.global_request("keepalive@openssh.com", wait=True)
         except (SSHException, OSError, EOFError) as error:
             raise self.error(error) from error
         return len(opened)

@@ -105,3 +105,65 @@ def test_what_is_no_requirement_is_named_with_its_place(tmp_path):
     assert len(raised.value.problems) == 2
     assert all(problem.line > 1 for problem in raised.value.problems)
     assert "not a Python requirement: 'numpy=2'" in str(raised.value)
+
+
+LAB = {
+    "schema": 1,
+    "name": "lab",
+    "device": "ascend910b",
+    "devices": "0-1",
+    "hosts": [
+        {
+            "address": f"n{number}",
+            "host_ip": f"192.0.2.{number}",
+            "device_gid": 1000,
+            "device_ips": {0: f"198.51.100.{number}0", 1: f"198.51.100.{number}1"},
+        }
+        for number in (1, 2, 3)
+    ],
+}
+WORK = {**JOB, "ranks": 4, "image": "i:1", "volumes": {"dataset": {"source": "/data"}, "output": {}}}
+
+
+def test_a_cluster_of_npus_needs_them_their_driver_and_their_neighbours(tmp_path):
+    needs = of_cluster(read(tmp_path, LAB, WORK).cluster)
+    assert [needs[label].hosts for label in needs] == [3, 3, 3]
+    first = needs["n1"]
+    assert first.device_nodes == ("/dev/davinci0", "/dev/davinci1")
+    assert {*first.device_nodes, "/dev/davinci_manager", "/etc/hccn.conf"} <= set(first.paths)
+    assert (first.npus.devices, first.npus.group, first.npus.meet) == ((0, 1), 1000, True)
+    assert [(peer.address, peer.host) for peer in needs["n3"].npus.peers] == [
+        ("198.51.100.10", "n1"),
+        ("198.51.100.11", "n1"),
+    ]
+    assert first.hccl_ports and not first.hccl_ports_are_used
+    assert first.compared == ()
+
+
+def test_a_job_needs_only_what_it_uses(tmp_path):
+    needs = needs_of(tmp_path, LAB, WORK)
+    assert list(needs) == ["n1", "n2"] and needs["n1"].hosts == 2
+    assert [peer.host for peer in needs["n2"].npus.peers] == ["n1", "n1"]
+    assert needs["n1"].compared == ("/data",) and needs["n1"].hccl_ports == ()
+    assert "/etc/hccn.conf" in needs["n1"].paths
+    alone = needs_of(tmp_path, LAB, {**WORK, "ranks": 2})["n1"]
+    assert (alone.hosts, alone.npus.meet, alone.npus.peers, alone.compared) == (1, False, (), ())
+
+
+def test_ranks_without_a_rank_table_need_the_ports_of_hccl(tmp_path):
+    job = {**WORK, "launch": "dynamic", "env": {"HCCL_IF_BASE_PORT": "50000"}}
+    needs = needs_of(tmp_path, LAB, job)["n1"]
+    assert needs.hccl_ports[0] == 50000 and needs.hccl_ports_are_used
+
+
+def test_ranks_that_do_not_meet_need_no_answer_of_other_npus(tmp_path):
+    needs = needs_of(tmp_path, LAB, {**WORK, "launch": "none"})["n1"]
+    assert needs.npus.peers == () and not needs.npus.meet
+
+
+@pytest.mark.parametrize(
+    ("user", "is_root"), [("root", True), ("0:0", True), ("daemon", False), (None, False)]
+)
+def test_who_is_root_in_containers(tmp_path, user, is_root):
+    job = {**WORK, **({"user": user} if user else {})}
+    assert needs_of(tmp_path, LAB, job)["n1"].root_in_containers is is_root

@@ -267,3 +267,18 @@ def test_a_server_that_opens_few_sessions_is_said_so(host, server, until) -> Non
 
     until(runs)
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 10])
+def test_how_many_sessions_a_server_opens_is_tried_out(host, server, limit) -> None:
+    server.max_sessions = limit
+    assert host.sessions() == min(limit, ssh.CHANNELS)
+    assert host.run("echo well").out == "well\n" and server.connections == 1
+
+
+def test_a_server_that_falls_silent_while_it_is_tried_out(host, server, monkeypatch) -> None:
+    host.run(":")
+    monkeypatch.setattr(ssh, "CHANNEL", 0.2)
+    server.go_silent()
+    with pytest.raises(HostError, match="host far: contact lost: Timeout opening channel"):
+        host.sessions()
