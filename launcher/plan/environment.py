@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from launcher.plan.model import Binding
 from launcher.spec.cluster import Cluster, Host
@@ -57,6 +58,8 @@ def rank_environment(
         pairs.append(("RANK_TABLE_FILE", paths.rank_table))
     if meet.launch is Launch.DYNAMIC:
         pairs += [("MS_ROLE", "MS_WORKER"), ("MS_NODE_ID", str(rank))]
+        if host.host_ip is not None and _is_ipv6(host):
+            pairs.append(("MS_WORKER_IP", host.host_ip))
     if cluster.device.is_ascend and device_id is not None:
         pairs += _hccl(job, host, meet)
         pairs.append(("ASCEND_PROCESS_LOG_PATH", f"{paths.log}/plog"))
@@ -99,9 +102,16 @@ def _hccl(job: Job, host: Host, meet: Rendezvous) -> list[tuple[str, str]]:
         pairs.append((_EXECUTE, str(connect + _DEFAULT_EXECUTE)))
     if host.ifname:
         pairs.append(("HCCL_SOCKET_IFNAME", host.ifname))
+        if _is_ipv6(host):
+            pairs.append(("HCCL_SOCKET_FAMILY", "AF_INET6"))
     elif host.host_ip and meet.launch is Launch.DYNAMIC:  # without a table HCCL would guess the network card
         pairs.append(("HCCL_IF_IP", host.host_ip))
     return pairs
+
+
+def _is_ipv6(host: Host) -> bool:
+    """Whether a host's address on the training network is one; HCCL and MindSpore look for IPv4 unless told."""
+    return host.host_ip is not None and ip_address(host.host_ip).version == 6
 
 
 def _logs(job: Job, paths: Paths) -> Pairs:

@@ -70,6 +70,11 @@ class Testbed:
         lines = self.control("status").splitlines()
         return {name: address for name, address, *_ in map(str.split, lines)}
 
+    def address6(self, host: str) -> str:
+        """Its IPv6 address."""
+        first, second, third, last = self.addresses[host].split(".")
+        return f"fd00:{first}:{second}:{third}::{last}"
+
     # ---- what tests do on hosts
 
     def exec(self, host: str, script: str, *, check: bool = True, timeout: float = PATIENCE) -> str:

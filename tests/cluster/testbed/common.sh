@@ -15,6 +15,7 @@ hosts() { # numbers of the hosts there are
     for path in "$TB_DIR"/h[0-9]*; do [ ! -d "$path" ] || echo "${path##*/h}"; done | sort -n
 }
 ip_of() { echo "$TB_NET.$((10 + $1))"; }
+ip6_of() { echo "fd00:${TB_NET//./:}::$((10 + $1))"; }
 pid_of() { cat "$TB_DIR/h$1/pid" 2>/dev/null; }
 freezer() { echo "/sys/fs/cgroup/freezer/$TB_PREFIX/h$1"; }
 root_of() { echo "/proc/$(pid_of "$1")/root"; }

@@ -19,7 +19,8 @@ cable() { # host: a network namespace on the bridge; no default route: a host re
         ip link add "$TB_PREFIX-v$i" type veth peer name eth0 netns "$space" || return 1
     ip link set "$TB_PREFIX-v$i" master "$TB_PREFIX" up &&
         ip -n "$space" link set lo up && ip -n "$space" link set eth0 up &&
-        ip -n "$space" addr replace "$(ip_of "$i")/24" dev eth0
+        ip -n "$space" addr replace "$(ip_of "$i")/24" dev eth0 &&
+        ip -n "$space" addr replace "$(ip6_of "$i")/64" dev eth0 nodad
 }
 power_off() { # host: the kernel ends all that runs in its process namespace
     local i=$1

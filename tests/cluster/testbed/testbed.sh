@@ -14,7 +14,7 @@
 # Settings come from the environment at the first `up` and are kept in the directory:
 #   TB_DIR      state: a directory of a real file system, no overlay; needed by every command
 #   TB_PREFIX   names interfaces, network namespaces and cgroups, chooses the addresses (default ltb, at most 8 letters)
-#   TB_NET      first three numbers of the addresses (default 10.99.x, x from the prefix)
+#   TB_NET      first three numbers of the addresses (default 10.99.x, x from the prefix); IPv6 fd00:10:99:x::11 is h1, too
 #   TB_GOLDEN   data root of a Docker engine whose images every host has (default: none)
 #   TB_NPU      fake NPUs of a host (default 8)
 #   TB_SSHD     more lines for sshd_config, e.g. "MaxSessions 2"
@@ -29,7 +29,8 @@ MOST=32 # hosts that each host knows by name
 
 network() { # the bridge that all hosts hang on
     ip link show "$TB_PREFIX" >/dev/null 2>&1 || ip link add "$TB_PREFIX" type bridge || return 1
-    ip addr replace "$TB_NET.1/24" dev "$TB_PREFIX" && ip link set "$TB_PREFIX" up || return 1
+    ip addr replace "$TB_NET.1/24" dev "$TB_PREFIX" && ip addr replace "$(ip6_of -9)/64" dev "$TB_PREFIX" nodad &&
+        ip link set "$TB_PREFIX" up || return 1
     # an engine of the machine itself sets the policy of FORWARD to DROP, and that holds for bridged frames, too
     forward -C 2>/dev/null || forward -I
 }
@@ -40,7 +41,7 @@ ssh_facts() { # what `ssh -F` needs to reach the hosts there are
     local i
     : >"$TB_DIR/known_hosts.new" && : >"$TB_DIR/ssh_config.new"
     for i in $(hosts); do
-        echo "h$i,$(ip_of "$i") $(cut -d' ' -f1,2 "$TB_DIR/h$i/hostkey.pub")" >>"$TB_DIR/known_hosts.new"
+        echo "h$i,$(ip_of "$i"),$(ip6_of "$i") $(cut -d' ' -f1,2 "$TB_DIR/h$i/hostkey.pub")" >>"$TB_DIR/known_hosts.new"
         printf 'Host h%d %s\n HostName %s\n User root\n IdentityFile %s\n UserKnownHostsFile %s\n' \
             "$i" "$(ip_of "$i")" "$(ip_of "$i")" "$TB_DIR/id" "$TB_DIR/known_hosts" >>"$TB_DIR/ssh_config.new"
     done

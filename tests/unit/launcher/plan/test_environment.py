@@ -76,6 +76,21 @@ def test_hccl_without_a_rank_table_is_told_its_address_or_interface(plans, envir
     assert "HCCL_IF_IP" not in environment(plans.plan(ascend=True))
 
 
+def test_on_a_network_of_ipv6_hccl_and_the_dynamic_mode_are_told_so(plans, environment):
+    hosts = [{"address": f"node{n}", "host_ip": f"2001:db8::{n}", "ifname": "eth1"} for n in (1, 2)]
+
+    dynamic = environment(plans.plan({"ranks": 16, "launch": "dynamic"}, {"hosts": hosts}, ascend=True), "9")
+    assert dynamic["MS_SCHED_HOST"] == "2001:db8::1"
+    assert dynamic["MS_WORKER_IP"] == "2001:db8::2"
+    assert dynamic["HCCL_SOCKET_FAMILY"] == "AF_INET6"
+    by_address = environment(
+        plans.plan({"launch": "dynamic"}, {"hosts": [{**hosts[0], "ifname": None}]}, ascend=True)
+    )
+    assert by_address["HCCL_IF_IP"] == "2001:db8::1" and "HCCL_SOCKET_FAMILY" not in by_address
+    of_ipv4 = environment(plans.plan({"ranks": 16, "launch": "dynamic"}, ascend=True), "9")
+    assert not {"MS_WORKER_IP", "HCCL_SOCKET_FAMILY"} & of_ipv4.keys()
+
+
 @pytest.mark.parametrize(("mode", "device"), [("logical", "0"), ("physical", "3")])
 def test_the_device_that_a_container_sees_is_a_setting(plans, environment, mode, device):
     made = plans.plan(cluster={"driver": {"device_id_in_container": mode}}, ascend=True)
