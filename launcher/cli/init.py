@@ -21,11 +21,11 @@ from launcher.cli.discover import (
 from launcher.cli.discover_text import print_hosts, to_json
 from launcher.cli.output import print_json, say
 from launcher.errors import LauncherError, UsageError
-from launcher.spec.cluster import DeviceKind, RuntimeKind
 
 if TYPE_CHECKING:
     from launcher.discover.facts import Facts
     from launcher.discover.skeleton import Login
+    from launcher.spec.cluster import DeviceKind, RuntimeKind
 
 
 def register(app: typer.Typer) -> None:
@@ -51,8 +51,10 @@ def init(
         ),
     ] = None,
     device: Annotated[
-        DeviceKind | None,
-        typer.Option("--device", help="Device kind, where the chips do not say it.", show_default=False),
+        str | None,
+        typer.Option(
+            "--device", metavar="KIND", help="Device kind, where the chips do not say it.", show_default=False
+        ),
     ] = None,
     network: NetworkOption = None,
     key: Annotated[
@@ -79,6 +81,7 @@ def init(
     from launcher.discover.survey import survey
 
     within = parse_network(network)
+    wanted = _parse_kind(device)
     can_ask = is_terminal() and not yes and not json
     refuse_if_there(cluster)
     hosts = _hosts(address, can_ask=can_ask)
@@ -86,7 +89,7 @@ def init(
     title = name or name_of(cluster.stem)
     outcomes = _gather(skeleton(title, hosts, ssh), cluster)
     facts = [each for each in outcomes.values() if not isinstance(each, LauncherError)]
-    kind = device or _kind(facts, can_ask=can_ask)
+    kind = wanted or _kind(facts, can_ask=can_ask)
     text = skeleton(title, hosts, ssh, device=kind, runtime=_runtime(hosts, kind, facts))
     draft = draft_of(text, str(cluster), os.environ)
     found = survey(
@@ -147,9 +150,21 @@ def _gather(text: str, cluster: Path) -> Mapping[str, Facts | LauncherError]:
     return outcomes
 
 
+def _parse_kind(text: str | None) -> DeviceKind | None:
+    """Raises UsageError."""
+    from launcher.spec.cluster import DeviceKind
+
+    try:
+        return None if text is None else DeviceKind(text)
+    except ValueError:
+        kinds = ", ".join(kind.value for kind in DeviceKind)
+        raise UsageError(f"--device: {text!r} is no device kind", hint=f"one of {kinds}") from None
+
+
 def _kind(facts: Sequence[Facts], *, can_ask: bool) -> DeviceKind:
     """Raises UsageError where it is not known and nobody can be asked."""
     from launcher.discover.kind import common_kind
+    from launcher.spec.cluster import DeviceKind
 
     if (kind := common_kind(each.chips for each in facts)) is not None:
         return kind
@@ -166,6 +181,7 @@ def _kind(facts: Sequence[Facts], *, can_ask: bool) -> DeviceKind:
 def _runtime(hosts: Sequence[Login], kind: DeviceKind, facts: Sequence[Facts]) -> RuntimeKind:
     """Processes on this machine alone, and on CPU hosts that lack Docker; else containers."""
     from launcher.discover.skeleton import is_this_machine_alone
+    from launcher.spec.cluster import RuntimeKind
 
     lacks_docker = not kind.is_ascend and not all(each.docker for each in facts)
     return RuntimeKind.PROCESS if is_this_machine_alone(hosts) or lacks_docker else RuntimeKind.DOCKER

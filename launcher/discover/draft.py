@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.errors import Problem, SpecError
@@ -69,7 +69,7 @@ def draft_of(text: str, path: str, environ: Mapping[str, str]) -> Draft:
         has_device = written.child("device") is not None
         plain = expand(_with_device(written), environ, problems)
         counts = _counts(plain)
-        tree = absolute_in_cluster(expand_hosts(plain, problems), home_of(environ))
+        tree = absolute_in_cluster(_without_blanks(expand_hosts(plain, problems)), home_of(environ))
         cluster = validate(Cluster, tree, problems)
     if cluster is not None:
         problems += cluster_problems(cluster, tree, is_draft=True)
@@ -91,6 +91,20 @@ def _with_device(written: Node) -> Node:
     if written.child("device") is not None:
         return written
     return with_entries(written, {"device": Node(Plain(DeviceKind.CPU.value), written.place)})
+
+
+def _without_blanks(tree: Node) -> Node:
+    """The file without keys of hosts that have no value yet: they are to be filled in."""
+    hosts = tree.child("hosts")
+    if hosts is None or not isinstance(hosts.value, list):
+        return tree
+    filled = [
+        replace(host, value={key: node for key, node in host.value.items() if node.value is not None})
+        if isinstance(host.value, dict)
+        else host
+        for host in hosts.value
+    ]
+    return with_entries(tree, {"hosts": replace(hosts, value=filled)})
 
 
 def _counts(written: Node) -> tuple[int, ...]:

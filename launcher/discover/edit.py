@@ -38,11 +38,17 @@ def edited(draft: Draft, changes: Sequence[Change]) -> str:
     hosts = _value(root, "hosts").value
     newline = _newline(text)
     edits: list[_Edit] = []
-    for change in changes:
+    for change in sorted(changes, key=_position):
         mapping = root if change.host is None else hosts[entry_of(change.host)]
         editor = _Editor(text, newline, _CLUSTER_KEYS if change.host is None else _HOST_KEYS)
         edits += editor.set(mapping, change.path, change.new, change.old)
     return _apply(text, edits)
+
+
+def _position(change: Change) -> int:
+    """In the order of the documents, so that what is added to one key comes before the next key."""
+    keys = _CLUSTER_KEYS if change.host is None else _HOST_KEYS
+    return keys.index(change.path[0])
 
 
 def _written_out(draft: Draft, hosts: set[int]) -> tuple[str, Callable[[int], int]]:
@@ -61,7 +67,8 @@ def _written_out(draft: Draft, hosts: set[int]) -> tuple[str, Callable[[int], in
             positions[host] = passed + (number if entry in patterns else 0)
             host += 1
         passed += count if entry in patterns else 1
-    return _apply(draft.text, edits), positions.__getitem__
+    text = _apply(draft.text, edits)
+    return text if text.endswith("\n") else text + _newline(text), positions.__getitem__
 
 
 def _copies(text: str, entries: Any, position: int, hosts: Sequence[Host]) -> _Edit:
@@ -69,16 +76,16 @@ def _copies(text: str, entries: Any, position: int, hosts: Sequence[Host]) -> _E
     entry = entries.value[position]
     start, end = entry.start_mark.index, _end(entry, text)
     between = ", " if entries.flow_style else _newline(text) + _lead(text, start, entries.start_mark.column)
-    return _Edit(start, end, between.join(_copy(text[start:end], start, entry, host) for host in hosts))
-
-
-def _copy(body: str, start: int, entry: Any, host: Host) -> str:
-    edits = [
-        _Edit(node.start_mark.index - start, node.end_mark.index - start, scalar(getattr(host, key.value)))
+    own = [  # what differs between them
+        (key.value, node.start_mark.index - start, node.end_mark.index - start)
         for key, node in entry.value
-        if key.value in _PATTERNS and "[" in node.value
+        if key.value in _PATTERNS and len({getattr(host, key.value) for host in hosts}) > 1
     ]
-    return _apply(body, edits)
+    copies = (
+        _apply(text[start:end], [_Edit(at, to, scalar(getattr(host, key))) for key, at, to in own])
+        for host in hosts
+    )
+    return _Edit(start, end, between.join(copies))
 
 
 def _lead(text: str, start: int, column: int) -> str:
@@ -140,13 +147,21 @@ class _Editor:
         name = next(name for name, each in mapping.value if each is node)
         colon = self._text.index(":", name.end_mark.index) + 1
         end = max(_end(node, self._text), colon)
-        if isinstance(value, Mapping) and value and _is_block(mapping):
+        is_flow = not _is_block(mapping) or (node.value and _is_flow(node))
+        if isinstance(value, Mapping) and value and not is_flow:
             lines = _block("", value, name.start_mark.column)[1:]
-            return _Edit(colon, end, "".join(self._newline + line for line in lines))
-        shown = scalar(value) if _is_block(mapping) and not isinstance(value, Mapping) else _in_flow(value)
-        if isinstance(node, yaml.ScalarNode) and node.start_mark.index > colon:
+            return self._below(colon, end, lines)
+        shown = _in_flow(value) if is_flow or isinstance(value, Mapping) else scalar(value)
+        if node.start_mark.index > colon and (isinstance(node, yaml.ScalarNode) or _is_flow(node)):
             return _Edit(node.start_mark.index, end, shown)
         return _Edit(colon, end, f" {shown}")
+
+    def _below(self, colon: int, end: int, lines: Sequence[str]) -> _Edit:
+        """Lines in place of a value; a comment beside a key without one stays there."""
+        if not self._text[colon:end].strip():
+            rest = self._text[colon:].split("\n", 1)[0].rstrip("\r")
+            colon = end = colon + len(rest)
+        return _Edit(colon, end, "".join(self._newline + line for line in lines))
 
     def _update(self, node: Any, wanted: Mapping[Any, Any], old: Mapping[Any, Any]) -> Iterator[_Edit]:
         """A mapping with an entry a line: each line by itself, so that the comments of others stay."""
@@ -196,6 +211,10 @@ def _value(mapping: Any, key: str) -> Any:
 
 def _is_block(node: Any) -> bool:
     return isinstance(node, yaml.CollectionNode) and not node.flow_style
+
+
+def _is_flow(node: Any) -> bool:
+    return isinstance(node, yaml.CollectionNode) and bool(node.flow_style)
 
 
 def _end(node: Any, text: str) -> int:

@@ -16,5 +16,5 @@ def unexpected(tool: str, text: str) -> ToolError:
     """What a tool said instead of an answer: its first line that says anything."""
     lines = [line.strip(" \t|+=-") for line in text.splitlines()]
     said = next((line for line in lines if line), "")
-    shown = said if len(said) <= _LONGEST else said[:_LONGEST] + "…"
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in said[:_LONGEST])
     return ToolError(f"{tool}: {shown}" if said else f"{tool} said nothing")
