@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from launcher.cli import options
@@ -94,13 +93,21 @@ def is_terminal() -> bool:
 
 def ask_network(choice: Choice) -> Network | None:
     """The network that a person chooses."""
-    say("hosts share several networks: on which do they reach each other?")
-    for number, network in enumerate(choice.networks, 1):
-        one = next(iter(choice.open.values()))
-        name = next(each.name for each in one if each.at.network == network)
-        say(f"  {number}  {network}  ({name})")
-    chosen: int = typer.prompt("number", type=click.IntRange(1, len(choice.networks)), err=True)
-    return choice.networks[chosen - 1]
+    one = next(iter(choice.open.values()))
+    names = [next(each.name for each in one if each.at.network == network) for network in choice.networks]
+    shown = [f"{network}  ({name})" for network, name in zip(choice.networks, names, strict=True)]
+    return choice.networks[pick("hosts share several networks: on which do they reach each other?", shown)]
+
+
+def pick(question: str, choices: Sequence[str]) -> int:
+    """Position of what a person chooses; asked until it is one of them."""
+    say(question)
+    for number, choice in enumerate(choices, 1):
+        say(f"  {number}  {choice}")
+    while True:
+        answer: str = typer.prompt("number", err=True)
+        if answer.isdecimal() and 1 <= int(answer) <= len(choices):
+            return int(answer) - 1
 
 
 def _labels(draft: Draft, wanted: Sequence[str]) -> frozenset[str]:

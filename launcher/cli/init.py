@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from launcher.cli import options
@@ -17,6 +16,7 @@ from launcher.cli.discover import (
     is_terminal,
     leave,
     parse_network,
+    pick,
 )
 from launcher.cli.discover_text import print_hosts, to_json
 from launcher.cli.output import print_json, say
@@ -173,9 +173,9 @@ def _kind(facts: Sequence[Facts], *, can_ask: bool) -> DeviceKind:
     names = ", ".join(sorted({chip.name for each in facts for chip in each.chips})) or "no names"
     if not can_ask:
         raise UsageError(f"the device kind is not known: npu-smi says {names}", hint="say it by --device")
-    say(f"npu-smi says {names}: of which kind are these devices?")
-    choices = [kind.value for kind in DeviceKind]
-    return DeviceKind(typer.prompt(f"one of {', '.join(choices)}", type=click.Choice(choices), err=True))
+    kinds = [kind for kind in DeviceKind if kind.is_ascend]
+    question = f"npu-smi says {names}: of which kind are these devices?"
+    return kinds[pick(question, [kind.value for kind in kinds])]
 
 
 def _runtime(hosts: Sequence[Login], kind: DeviceKind, facts: Sequence[Facts]) -> RuntimeKind:
