@@ -17,6 +17,8 @@ from launcher.smoke.findings import Findings
 SCHEMA = 1
 _FACTOR = 2.0
 """Pairs with a host or rank that is to blame are at least so much slower than all others."""
+_EVIDENCE = 3
+"""So many pairs must be slow, and as many not: the slowest two of three always have a rank in common."""
 _LAST = "done"
 _MEETING = "join"
 _BEFORE_MEETING = ("", "import", "scheduler")
@@ -160,7 +162,7 @@ def _pair_rows(findings: Mapping[int, Findings], hosts: Mapping[int, str]) -> It
 def suspect(pairs: Sequence[PairRow]) -> Suspect | None:
     """The host, or else the rank, all of whose pairs are at least twice as slow as all others.
 
-    Looked for among pairs across hosts, then within hosts. One pair is no evidence: two or more must be slow.
+    Looked for among pairs across hosts, then within hosts.
     """
     across = [pair for pair in pairs if pair.is_across]
     within = [pair for pair in pairs if not pair.is_across]
@@ -178,6 +180,6 @@ def suspect(pairs: Sequence[PairRow]) -> Suspect | None:
 def _how_much_slower(pairs: Sequence[PairRow], chosen: Sequence[bool]) -> float | None:
     slow = [pair.seconds for pair, is_chosen in zip(pairs, chosen, strict=True) if is_chosen]
     others = [pair.seconds for pair, is_chosen in zip(pairs, chosen, strict=True) if not is_chosen]
-    if len(slow) < 2 or not others or min(slow) < _FACTOR * max(others):
+    if min(len(slow), len(others)) < _EVIDENCE or min(slow) < _FACTOR * max(others):
         return None
     return min(slow) / max(others)

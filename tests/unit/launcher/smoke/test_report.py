@@ -83,9 +83,11 @@ def test_a_host_whose_pairs_are_all_slow_is_the_suspect():
 
 
 def test_a_rank_whose_pairs_are_all_slow_is_the_suspect():
-    found = report(measured(slow=lambda one, other: 2 in (one, other)), HOSTS).suspect
+    hosts = {rank: f"h{rank // 3}" for rank in range(6)}
+    slow = lambda one, other: 4 in (one, other) and hosts[one] != hosts[other]  # noqa: E731
+    found = report(measured(hosts=hosts, slow=slow), hosts).suspect
     assert found is not None
-    assert (found.host, found.rank, found.times) == ("h2", 2, pytest.approx(40))
+    assert (found.host, found.rank, found.times) == ("h1", 4, pytest.approx(40))
 
 
 def test_a_rank_of_one_host_too():
@@ -106,6 +108,11 @@ def test_a_rank_of_one_host_too():
 )
 def test_where_nobody_stands_out_nobody_is_suspected(slow):
     assert report(measured(slow=slow), HOSTS).suspect is None
+
+
+def test_the_slowest_of_three_pairs_are_no_evidence():
+    here = dict.fromkeys(range(3), "h1")
+    assert report(measured(hosts=here, slow=lambda one, other: 1 in (one, other)), here).suspect is None
 
 
 def test_no_pairs_no_suspect():
