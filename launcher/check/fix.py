@@ -43,7 +43,7 @@ def _part(host: str, findings: Iterator[Finding]) -> Iterator[str]:
     seen = set()
     for finding in findings:
         yield f"    # {finding.level.value}: {_comment(f'{finding.rule}: {finding.words}')}\n"
-        yield f"    # {_comment(finding.remedy)}\n"
+        yield f"    # remedy: {_comment(finding.remedy)}\n"
         for command in finding.fix.commands if finding.fix else ():
             if command not in seen:
                 seen.add(command)

@@ -77,7 +77,7 @@ def parse_npus(lines: Iterable[tuple[str, str]], needs: NpuNeeds) -> NpuFacts:
     refusals, smi_refusals = _Refusals(), _Refusals()
     info = smi_refusals.answer("info", smi.parse_info, _text(said, "npu_smi"))
     conf = refusals.answer(needs.hccn_conf, hccn.parse_conf, _text(said, "hccn_conf"))
-    chips = _chips(info, _text(said, "npu_map")) if info else ()
+    chips = _chips(info, said, needs.devices) if info else ()
     return NpuFacts(
         smi_refusal=smi_refusals.get("info", ""),
         health={chip.physical: chip.health for chip in chips if chip.physical is not None},
@@ -96,10 +96,16 @@ def _text(said: Mapping[str, Sequence[str]], name: str, *of: object) -> str:
     return "\n".join(line[len(start) :].rstrip() for line in lines if line.startswith(start))
 
 
-def _chips(info: smi.Info, mapping: str) -> tuple[smi.Chip, ...]:
-    """With physical ids, also where `info -m` does not answer: then those that `info` itself has."""
-    mapped = _Refusals().answer("info -m", smi.parse_map, mapping)
-    return smi.with_physical(info.chips, mapped or ())
+def _chips(info: smi.Info, said: Mapping[str, Sequence[str]], devices: Iterable[int]) -> tuple[smi.Chip, ...]:
+    """With physical ids: what `info` says, then phyid-remap, then the map; not every version has them all."""
+    optional = _Refusals()
+    mapped = optional.answer("info -m", smi.parse_map, _text(said, "npu_map")) or ()
+    remapped = [
+        smi.Mapped(found.npu, found.chip, found.logic, found.physical, "")
+        for device in devices
+        if (found := optional.answer("remap", smi.parse_remap, _text(said, "npu_remap", device)))
+    ]
+    return smi.with_physical(info.chips, (*mapped, *remapped))
 
 
 def _processes(info: smi.Info, chips: Iterable[smi.Chip]) -> Iterable[NpuProcess]:

@@ -8,10 +8,14 @@ said() { # name, command…: what it says, a line at a time, so that lines of se
 }
 ask_npu() { # kind, value
     case $1 in
-        npu_smi) { said npu_smi "$2" info && said npu_map "$2" info -m; } & ;;
+        npu_smi)
+            npu_smi=$2
+            { said npu_smi "$2" info && said npu_map "$2" info -m; } &
+            ;;
         hccn_conf) [ ! -e "$2" ] || { fact hccn_conf "" && said hccn_conf cat "$2"; } ;;
         hccn_tool) hccn_tool=$2 ;;
         npu)
+            said "npu_remap $2" "$npu_smi" info -t phyid-remap -p "$2" &
             for what in ip link net_health tls; do
                 said "hccn_$what $2" "$hccn_tool" -i "$2" "-$what" -g
             done &

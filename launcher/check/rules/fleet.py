@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from shlex import join
 from statistics import median_low
 from typing import TypeVar
 
 from launcher.check.facts import Facts
 from launcher.check.model import Complaint, Fix, Level, as_root, error, warning
 from launcher.check.needs import HostNeeds, Source
-from launcher.check.rules.npu import tls_fix
 from launcher.check.trees import Tree, difference
 from launcher.check.words import some
 
@@ -83,8 +83,10 @@ def tls(fleet: Fleet) -> Complaints:
         common = switches[most[0]]
         elsewhere = some(list(dict.fromkeys(host for host, _ in most)))
         words = f"the TLS switch of NPU {device} is {switches[label, device]}, but {common} on {elsewhere}"
-        remedy = f"hccn_tool -i {device} -tls -s enable {common}; HCCL connects no NPUs that differ"
-        yield label, error(words, remedy, tls_fix(device, common))
+        npus = fleet[label].needs.npus
+        tool = npus.hccn_tool if npus else "hccn_tool"
+        command = (tool, "-i", str(device), "-tls", "-s", "enable", common)
+        yield label, error(words, f"HCCL connects no NPUs that differ: {join(command)}", as_root(command))
 
 
 def clocks(fleet: Fleet) -> Complaints:

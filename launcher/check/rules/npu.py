@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from launcher.check.facts import Facts
-from launcher.check.model import Complaint, Fix, Level, as_root, error, warning
+from launcher.check.model import Complaint, Level, error, warning
 from launcher.check.needs import HostNeeds
 from launcher.check.npu_facts import NpuFacts, Port
 from launcher.check.npu_needs import NpuNeeds
@@ -67,7 +67,7 @@ def health(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
             said = known.health.get(device)
             if said is None and not known.smi_refusal:
                 words = f"npu-smi shows no NPU {device}, only {some([str(each) for each in known.health])}"
-                yield error(words, "name what is there: `devices` in the cluster file; launcher discover")
+                yield warning(words, "see what is there: launcher discover; or leave it out of `devices`")
             elif said not in (None, "OK"):
                 level = Level.WARNING if said in _LIGHT_HEALTH else Level.ERROR
                 remedy = f"why: npu-smi info -t health -i {device} -c 0; or leave it out of `devices`"
@@ -128,11 +128,6 @@ def ping(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
                     "then the switch between them"
                 )
                 yield error(words, remedy)
-
-
-def tls_fix(device: int, switch: str) -> Fix:
-    """The command that sets the TLS switch of an NPU."""
-    return as_root(("hccn_tool", "-i", str(device), "-tls", "-s", "enable", switch))
 
 
 def _npus(needs: HostNeeds, facts: Facts) -> Iterator[tuple[NpuNeeds, NpuFacts]]:

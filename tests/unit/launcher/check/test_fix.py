@@ -25,14 +25,14 @@ def test_a_part_for_each_host_with_the_reasons():
     assert part.splitlines() == [
         "n1)",
         "    # error: volumes: /data is not there",
-        "    # mkdir -p /data",
+        "    # remedy: mkdir -p /data",
         "    true '/data x'",
         "    # warning: ports: ports",
-        "    # reserve them",
+        "    # remedy: reserve them",
         "    as_root sysctl -w a=b",
         "    ;;",
     ]
-    assert "docker stop" not in text.replace("    # docker stop x\n", "")
+    assert "docker stop" not in text.replace("    # remedy: docker stop x\n", "")
 
 
 def test_the_part_of_a_host_is_run_by_its_name(tmp_path):

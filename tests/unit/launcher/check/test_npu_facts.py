@@ -145,3 +145,15 @@ def test_ports_of_hccl_go_where_the_job_puts_them():
     assert hccl_ports({})[0] == 60000 and len(hccl_ports({})) == 32
     assert hccl_ports({"HCCL_IF_BASE_PORT": "50000"}) == tuple(range(50000, 50032))
     assert hccl_ports({"HCCL_IF_BASE_PORT": "$PORT"})[0] == 60000
+
+
+def test_ids_with_gaps_are_those_that_the_tool_maps():
+    text = SMI.replace("| 1     910B3", "| 12    910B3").replace("| 1       0  ", "| 12      0  ")
+    remap = "Chip Physical ID:1 Chip Logic ID:1 NPU ID:12 Chip ID:0"
+    lines = "".join(
+        f"npu_remap 1 {field}\n"
+        for field in remap.replace(" Chip", "\nChip").replace(" NPU", "\nNPU").split("\n")
+    )
+    assert parse(text).health == {0: "OK", 12: "Alarm"}
+    facts = parse(text + lines)
+    assert facts.health == {0: "OK", 1: "Alarm"} and facts.processes[0].device == 1
