@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from launcher.discover.draft import Draft
 from launcher.discover.facts import Facts, Interface
 from launcher.discover.kind import common_kind
-from launcher.spec.cluster import DeviceKind, Host, RuntimeKind
+from launcher.spec.cluster import DeviceKind, Driver, Host, RuntimeKind
 
 _PLAIN_NAME = re.compile(r"=?([A-Za-z0-9._-]+)")
 
@@ -76,12 +76,20 @@ def _of_cluster(draft: Draft, known: Known, kind: DeviceKind) -> Iterator[Change
     if (not draft.has_device and known.facts and is_known) or kind is not cluster.device:
         old = cluster.device.value if draft.has_device else None
         yield Change(None, ("device",), old, kind.value, draft.has_device)
-    if not kind.is_ascend or cluster.runtime is not RuntimeKind.DOCKER or not known.facts:
-        return
-    everywhere = all("ascend" in facts.runtimes for facts in known.facts.values())
-    written = cluster.driver.docker_runtime if "docker_runtime" in cluster.driver.model_fields_set else None
-    if (written is None and everywhere) or (written and not everywhere):
-        yield Change(None, ("driver", "docker_runtime"), written, everywhere, written is not None)
+    if kind.is_ascend and known.facts and cluster.runtime is RuntimeKind.DOCKER:
+        yield from _of_driver(cluster.driver, [*known.facts.values()])
+
+
+def _of_driver(driver: Driver, hosts: Sequence[Facts]) -> Iterator[Change]:
+    """What is the same on all hosts: a file has one driver."""
+    places = {facts.npu_smi for facts in hosts}
+    if len(places) == 1 and places.isdisjoint(("", driver.npu_smi)):
+        written = driver.npu_smi if "npu_smi" in driver.model_fields_set else None
+        yield Change(None, ("driver", "npu_smi"), written, places.pop(), written is not None)
+    everywhere = all("ascend" in facts.runtimes for facts in hosts)
+    runtime = driver.docker_runtime if "docker_runtime" in driver.model_fields_set else None
+    if (runtime is None and everywhere) or (runtime and not everywhere):
+        yield Change(None, ("driver", "docker_runtime"), runtime, everywhere, runtime is not None)
 
 
 def _shared_devices(draft: Draft, known: Known, kind: DeviceKind) -> tuple[int, ...] | None:

@@ -12,7 +12,7 @@ from launcher.spec.paths import absolute_in_cluster, home_of
 from launcher.spec.plain import Plain
 from launcher.spec.ranges import expand_host, expand_hosts
 from launcher.spec.rules import cluster_problems
-from launcher.spec.tree import Node, Place, Source, with_entries
+from launcher.spec.tree import Node, Place, Source, with_entries, without
 from launcher.spec.validation import validate
 from launcher.spec.variables import expand
 from launcher.spec.yaml_text import parse, read_text
@@ -94,8 +94,10 @@ def _with_device(written: Node) -> Node:
 
 
 def _without_blanks(tree: Node) -> Node:
-    """The file without keys of hosts that have no value yet: they are to be filled in."""
-    hosts = tree.child("hosts")
+    """The file without sections, and keys of hosts, that have no value yet: they are to be filled in."""
+    hosts, driver = tree.child("hosts"), tree.child("driver")
+    if driver is not None and driver.value is None:
+        tree = without(tree, "driver")
     if hosts is None or not isinstance(hosts.value, list):
         return tree
     filled = [

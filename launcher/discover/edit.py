@@ -38,11 +38,23 @@ def edited(draft: Draft, changes: Sequence[Change]) -> str:
     hosts = _value(root, "hosts").value
     newline = _newline(text)
     edits: list[_Edit] = []
-    for change in sorted(changes, key=_position):
+    for change in sorted(_together(root, changes), key=_position):
         mapping = root if change.host is None else hosts[entry_of(change.host)]
         editor = _Editor(text, newline, _CLUSTER_KEYS if change.host is None else _HOST_KEYS)
         edits += editor.set(mapping, change.path, change.new, change.old)
     return _apply(text, edits)
+
+
+def _together(root: Any, changes: Sequence[Change]) -> list[Change]:
+    """Settings below a key that the file does not have yet, as one."""
+    nested = [change for change in changes if len(change.path) > 1]
+    section = _find(root, nested[0].path[0]) if nested else None
+    if not nested or (isinstance(section, yaml.MappingNode) and section.value):
+        return list(changes)
+    assert len({change.path[0] for change in nested}) == 1  # `driver` is the only such section
+    values = {change.path[1]: change.new for change in nested}
+    others = [change for change in changes if len(change.path) == 1]
+    return [*others, Change(None, nested[0].path[:1], None, values, False)]
 
 
 def _position(change: Change) -> int:
@@ -108,11 +120,9 @@ class _Editor:
         """Edits that make a mapping say this."""
         key, *rest = path
         node = _find(mapping, key)
-        if rest and isinstance(node, yaml.MappingNode) and node.value:
+        if rest:
             yield from _Editor(self._text, self._newline, rest).set(node, rest, value, old)
             return
-        for part in reversed(rest):
-            value = {part: value}
         if node is None:
             yield self._insert(mapping, key, value)
         elif value and isinstance(value, Mapping) and _is_block(node) and node.value:

@@ -45,8 +45,8 @@ class Facts:
     """By physical id: what hccn_tool said, else hccn.conf."""
     spods: Mapping[int, Spod] = field(default_factory=dict)
     driver: str = ""
-    driver_group: int | None = None
-    """Gid of HwHiAiUser in /etc/group."""
+    npu_smi: str = ""
+    """Where it is; empty on a host without a driver."""
     docker: str = ""
     """Version of the engine; empty where there is none or it refuses."""
     docker_refusal: str = ""
@@ -102,7 +102,7 @@ def parse_facts(text: str) -> Facts:
         device_ips=_device_ips(said, nodes, notes),
         spods=_spods(said),
         driver=said.one("driver"),
-        driver_group=int(said.one("group")) if said.one("group") else None,
+        npu_smi=said.one("npu_smi_at"),
         docker=said.one("docker"),
         docker_refusal=said.one("no_docker"),
         runtimes=tuple(said.one("runtimes").split()),

@@ -42,7 +42,13 @@ chip() { # physical id: which chip of which NPU it is, and its place in a super 
     number=$(printf '%s\n' "$remap" | sed -n 's/^[[:space:]]*Chip ID[[:space:]]*:[[:space:]]*\([0-9]*\)[[:space:]]*$/\1/p')
     [ -z "$npu" ] || [ -z "$number" ] || said "npu_spod $1" "$npu_smi" info -t spod-info -i "$npu" -c "$number"
 }
+find_npu_smi() { # the driver puts it into one of two places
+    for place in "$npu_smi" /usr/local/bin/npu-smi /usr/local/sbin/npu-smi; do
+        [ ! -x "$place" ] || { npu_smi=$place && return; }
+    done
+}
 npus() {
+    find_npu_smi
     for node in /dev/davinci[0-9]*; do
         number=${node#/dev/davinci}
         case $number in *[!0-9]*) continue ;; esac
@@ -52,6 +58,7 @@ npus() {
         chip "$number" &
     done
     if [ -e "$npu_smi" ] || [ -e /dev/davinci_manager ]; then
+        fact npu_smi_at "$npu_smi"
         said npu_smi "$npu_smi" info &
         said npu_map "$npu_smi" info -m &
         [ ! -r "$hccn_conf" ] || said hccn_conf cat "$hccn_conf"
@@ -60,7 +67,6 @@ npus() {
 }
 
 fact machine "$(uname -m)"
-fact group "$(sed -n 's/^HwHiAiUser:[^:]*:\([0-9]*\):.*/\1/p' /etc/group 2>/dev/null | head -n 1)"
 addresses
 npus
 engine_facts

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,7 +138,9 @@ def test_what_people_wrote_is_marked_and_never_replaced_silently(files, bed):
     files.write(COMMENTED.replace("    name:    h1", "    name:    h1\n    device_gid: 7  # by hand"))
     done = files.discover()
     assert f"! {files.file}:11:17: host h1: device_gid is 7, the host has 1000" in done.stdout
-    assert {"-    device_gid: 7  # by hand", "+    device_gid: 1000  # by hand"} <= set(done.stdout.splitlines())
+    assert {"-    device_gid: 7  # by hand", "+    device_gid: 1000  # by hand"} <= set(
+        done.stdout.splitlines()
+    )
     assert "device_gid: 7  # by hand" in files.file.read_text("utf-8")
 
 
@@ -203,6 +209,47 @@ def test_several_networks_are_asked_about_and_not_guessed(files, bed):
     finally:
         for number, host in enumerate(("h1", "h2"), 1):
             bed.exec(host, f"ip addr del 192.0.2.{number}/24 dev eth0")
+
+
+def test_a_pattern_is_written_out(files, bed):
+    prefix = bed.addresses["h1"].rpartition(".")[0]
+    head, _, _ = COMMENTED.partition("\nhosts:")
+    files.write(f"{head}\nhosts:\n  # both racks\n  - address: {prefix}.[11-12]  # twins\n    name: h[1-2]\n")
+    assert files.discover("-y").returncode == ExitCode.OK
+    hosts = load_cluster(files.file, environ={}).hosts
+    assert [(host.label, host.host_ip) for host in hosts] == list(bed.addresses.items())[:2]
+    text = files.file.read_text("utf-8")
+    assert text.count("# both racks") == 1 and text.count("# twins") == 2
+
+
+def test_a_person_at_a_terminal_is_asked(files, bed, place):
+    files.write(COMMENTED)
+    master, slave = pty.openpty()
+    words = [sys.executable, "-m", "launcher", "discover", "-c", str(files.file)]
+    with subprocess.Popen(
+        words, stdin=slave, stdout=subprocess.DEVNULL, stderr=slave, cwd=place.path
+    ) as asking:
+        os.close(slave)
+        said = b""
+        while b"write this into" not in said:
+            said += os.read(master, 1000)
+        assert "host_ip" not in files.file.read_text("utf-8")
+        os.write(master, b"y\n")
+        assert asking.wait(60) == ExitCode.OK
+    os.close(master)
+    assert load_cluster(files.file, environ={}).hosts[0].host_ip == bed.addresses["h1"]
+
+
+def test_npu_smi_at_its_other_place(files, bed):
+    for host in ("h1", "h2"):
+        bed.exec(host, "mv /usr/local/bin/npu-smi /usr/local/sbin/")
+    try:
+        files.write(COMMENTED)
+        assert files.discover("-y").returncode == ExitCode.OK
+        assert load_cluster(files.file, environ={}).driver.npu_smi == "/usr/local/sbin/npu-smi"
+    finally:
+        for host in ("h1", "h2"):
+            bed.exec(host, "mv /usr/local/sbin/npu-smi /usr/local/bin/")
 
 
 def test_a_user_without_rights_is_told_what_docker_says(files, bed):

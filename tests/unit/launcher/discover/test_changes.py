@@ -162,6 +162,17 @@ def test_the_ascend_docker_runtime(written, runtimes, new):
     )
 
 
+def test_npu_smi_at_another_place():
+    sbin = {
+        "a": facts(1, npu_smi="/usr/local/sbin/npu-smi"),
+        "b": facts(2, npu_smi="/usr/local/sbin/npu-smi"),
+    }
+    assert found(A2 + TWO, **sbin)["driver.npu_smi"] == "/usr/local/sbin/npu-smi"
+    assert "driver.npu_smi" not in found(A2 + TWO, a=sbin["a"], b=facts(2, npu_smi="/usr/local/bin/npu-smi"))
+    assert "driver.npu_smi" not in found(A2 + TWO, a=facts(1), b=facts(2))
+    assert contradictions(A2 + "driver: {npu_smi: /opt/npu-smi}\n" + TWO, **sbin) == {"driver.npu_smi"}
+
+
 def test_groups_that_differ_are_not_guessed():
     host = facts(devices=(0, 1), nodes=(Node(0, 1000), Node(1, 1001)))
     assert "device_gid" not in found(A2 + ONE, a=host)

@@ -173,6 +173,13 @@ def test_patterns_without_changes_stay_and_variables_count():
     assert "  - address: a[1-3]\n  - address: b1\n  - address: b2\n    ifname: eth0\n  - address: z\n" in two
 
 
+@pytest.mark.parametrize("section", ["", "driver:\n", "driver: {}\n"])
+def test_two_settings_of_a_section_that_is_not_there(section):
+    made = [change("driver.npu_smi", "/x", host=None), change("driver.docker_runtime", True, host=None)]
+    after = edited(draft(HEAD + section + "hosts:\n  - address: a\n"), made)
+    assert after == HEAD + "driver:\n  npu_smi: /x\n  docker_runtime: true\nhosts:\n  - address: a\n"
+
+
 def test_a_flow_list_of_hosts():
     text = HEAD + 'hosts: [{address: "n[1-2]"}, {address: z}]  # all\n'
     assert edited(draft(text), [change("ifname", "eth0", host=1)]) == (

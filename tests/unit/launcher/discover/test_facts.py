@@ -13,7 +13,7 @@ def lines(name: str, text: str) -> str:
     return "".join(f"{name} {line}\n" for line in text.splitlines())
 
 
-BARE = "machine aarch64\ngroup 1001\naddress eth0 192.0.2.1/24\n"
+BARE = "machine aarch64\naddress eth0 192.0.2.1/24\n"
 A2 = (
     BARE
     + "node 5 1001\nnode 0 1000\ndriver 24.1.rc2\ndocker 26.1\nruntimes ascend runc \n"
@@ -82,8 +82,8 @@ def test_npu_smi_that_fails():
 
 
 def test_addresses_that_ip_does_not_tell():
-    facts = parse_facts("machine x86_64\ngroup \nno_addresses sh: ip: not found\n")
-    assert facts.interfaces == () and facts.driver_group is None
+    facts = parse_facts("machine x86_64\nno_addresses sh: ip: not found\n")
+    assert facts.interfaces == () and facts.npu_smi == ""
     assert facts.notes == ("its addresses are not known: sh: ip: not found",)
 
 
