@@ -15,7 +15,7 @@ from launcher.cli.output import print_error, print_json, say
 from launcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from launcher.upkeep.clean import Item, Sweep
+    from launcher.upkeep.clean import Item, Kept, Sweep
     from launcher.upkeep.recollect import Collected
 
 
@@ -134,11 +134,13 @@ def clean(
     items = [*sweep.items, *(cleaning.local_items(cleaning.local_runs(sweep)) if runs else ())]
     if not json:
         _show(items, sweep)
+    before = sweep.kept
     removing = bool(items) and (yes or (not json and _asked()))
     if removing:
         sweep = cleaning.sweep(loaded, remove=True)
         items = [*sweep.items, *(cleaning.remove_local(cleaning.local_runs(sweep)) if runs else ())]
         say(f"removed: {len(items)} things, {_size(items)}")
+        _say_kept(kept for kept in sweep.kept if kept not in before)
     if json:
         print_json({"schema": 1, "removed": removing, **sweep.to_json(items)})
     for error in sweep.errors:
@@ -155,10 +157,14 @@ def _show(items: Sequence[Item], sweep: Sweep) -> None:
         shown.add_row(data(item.host), data(item.what), data(item.name), data(f"{item.kib / 1024:.1f} MiB"))
     if items:
         print_table(shown)
-    for kept in sweep.kept:
-        say(f"kept: {kept.name} on {kept.host}: {kept.why}")
+    _say_kept(sweep.kept)
     if not items:
         say("nothing to remove")
+
+
+def _say_kept(several: Iterable[Kept]) -> None:
+    for kept in several:
+        say(f"kept: {kept.name} on {kept.host}: {kept.why}")
 
 
 def _asked() -> bool:

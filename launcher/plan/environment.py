@@ -110,7 +110,7 @@ def _hccl(job: Job, host: Host, meet: Rendezvous) -> list[tuple[str, str]]:
 
 
 def _is_ipv6(host: Host) -> bool:
-    """Whether a host's address on the training network is one; HCCL and MindSpore look for IPv4 unless told."""
+    """Whether the training network is one: HCCL and MindSpore look for IPv4 unless they are told."""
     return host.host_ip is not None and ip_address(host.host_ip).version == 6
 
 

@@ -67,7 +67,7 @@ def _files(
     template = gang.job.script.template if gang.job.script else DEFAULT_TEMPLATE
     shared = _job_values(gang)
     for member in members:
-        yield member.script, renderer.render(template, {**shared, **_member_values(place, member)})
+        yield member.script, renderer.render(template, {**shared, **_member_values(gang, place, member)})
     values = _host_values(gang, place, members, directories)
     name = layout.host_script(place.host.label)
     yield name, renderer.render(HOST_TEMPLATES[gang.cluster.runtime.value], values)
@@ -94,7 +94,7 @@ def _job_values(gang: Gang) -> Mapping[str, Any]:
     }
 
 
-def _member_values(place: Site, member: Member) -> Mapping[str, Any]:
+def _member_values(gang: Gang, place: Site, member: Member) -> Mapping[str, Any]:
     paths = place.seen(member.key)
     return {
         "key": member.key,
@@ -106,7 +106,17 @@ def _member_values(place: Site, member: Member) -> Mapping[str, Any]:
         "lease_dir": paths.lease,
         "secrets_file": paths.secrets,
         "volumes": dict(paths.volumes),
+        "given_to": _given_to(gang, place, member),
     }
+
+
+def _given_to(gang: Gang, place: Site, member: Member) -> tuple[str, ...]:
+    """Words of `chown` for what ranks of another user leave in the run's own directories."""
+    if gang.job.user is None or not gang.in_containers:
+        return ()
+    seen = place.seen(member.key)
+    own = [path for name, path in seen.volumes if dict(place.volumes)[name] == place.layout.checkpoints]
+    return (f"{place.owner.uid}:{place.owner.gid}", seen.log, *own)
 
 
 def _host_values(

@@ -3,10 +3,11 @@
 mode=$1 work=$2 locks=$3
 shift 3
 found() { # what, name, path: already under the name that is removed
-    size=$(du -sk "$3" 2>/dev/null) && size=${size%%[!0-9]*}
+    size=$(du -sk "$3" 2>/dev/null) # fails, and says a size, where it may not look into a directory
+    size=${size%%[!0-9]*}
     if [ "$mode" = remove ]; then
         chmod -R u+w "$3" 2>/dev/null
-        rm -rf "$3" || { printf 'kept %s could not be removed\n' "$2"; return; }
+        rm -rf "$3" || { printf 'kept %s not all of it could be removed: as root, rm -rf %s\n' "$2" "$3"; return; }
     fi
     printf '%s %s %s\n' "$1" "$2" "${size:-0}"
 }

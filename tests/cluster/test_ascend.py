@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 
 import pytest
 
 from launcher.errors import ExitCode
+
+FILES = Path(__file__).parent / "testbed" / "files"
 
 SHOW = """
     ls /dev | grep davinci | tr '\\n' ' '
@@ -57,6 +61,55 @@ def test_the_ascend_docker_runtime_is_asked_for_by_name(place, bed):
     done = place.run(place.job("true", ranks=8, launch="rank_table"))
     assert done.returncode == ExitCode.CHECK_FAILED
     assert "host h2: runtime: Docker has no runtime ascend" in done.stderr
+
+
+@pytest.fixture
+def ascend_runtime(bed):
+    """h1 and h2 have an OCI runtime of the name ascend for the length of a test."""
+    for host in ("h1", "h2"):
+        for name in ("ascend", "ascend.py"):
+            at, text = f"/usr/local/sbin/testbed-{name}", shlex.quote((FILES / name).read_text())
+            bed.exec(host, f"printf %s {text} >{at} && chmod 755 {at}")
+        have_runtimes(bed, host, "testbed", "ascend")
+    yield
+    for host in ("h1", "h2"):
+        have_runtimes(bed, host, "testbed")
+
+
+def have_runtimes(bed, host: str, *names: str) -> None:
+    """The engine of a host reads anew which OCI runtimes there are."""
+    runtimes = {name: {"path": f"/usr/local/sbin/testbed-{name}"} for name in names}
+    runtimes["testbed"] = {"path": "/usr/local/sbin/testbed-runtime"}
+    settings = shlex.quote(json.dumps({"runtimes": runtimes, "default-runtime": "testbed"}))
+    bed.exec(host, f"printf %s {settings} >/etc/docker/daemon.json && kill -HUP $(cat /run/docker.pid)")
+    known = "docker info --format '{{json .Runtimes}}' | grep -q ascend"
+    wanted = known if "ascend" in names else f"! {{ {known}; }}"
+    bed.exec(host, f"for _ in $(seq 100); do if {wanted}; then exit 0; fi; sleep 0.1; done; exit 1")
+
+
+SHOW_BY_RUNTIME = """
+    ls /dev | grep davinci | tr '\n' ' '
+    echo "$RANK_ID $DEVICE_ID visible $ASCEND_VISIBLE_DEVICES $(id -G)"
+    : </dev/davinci$ASCEND_VISIBLE_DEVICES && : >/dev/hisi_hdc && npu-smi info -l >/dev/null && echo npu-smi
+    cat /etc/hccn.conf /etc/ascend_install.info /usr/local/Ascend/driver/version.info | grep -c =
+    [ -x /usr/local/Ascend/driver/tools/hccn_tool ] && echo hccn_tool
+    touch /usr/local/Ascend/driver/lib64/x || echo read-only
+"""
+
+
+def test_the_ascend_docker_runtime_gives_each_rank_its_npu(place, bed, ascend_runtime):
+    """A stand-in for it; that a rank asks for it in the right words is what is shown."""
+    place.cluster = place.write("cluster.yaml", ascend(bed, driver={"docker_runtime": True}))
+    done = place.run(place.job(SHOW_BY_RUNTIME, ranks=8, launch="rank_table"))
+    assert done.returncode == ExitCode.OK, done.stderr
+    for rank in range(8):
+        log = place.directory(place.only_run()) / f"LOG{rank}" / "log.txt"
+        seen, smi, facts, hccn_tool, driver, *_ = log.read_text().splitlines()
+        device = rank % 4
+        assert seen == f"davinci{device} davinci_manager {rank} 0 visible {device} 0 1000"
+        assert (smi, hccn_tool, int(facts) > 8) == ("npu-smi", "hccn_tool", True)
+        assert driver.endswith("Read-only file system")
+    place.assert_nothing_left()
 
 
 @pytest.mark.parametrize("launch", ["dynamic", "none"])

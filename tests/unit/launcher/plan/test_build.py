@@ -261,7 +261,8 @@ def test_another_error_of_a_template_has_no_such_hint(plans):
 
 def test_every_value_that_a_template_can_ask_for(plans):
     names = "job run attempt ranks device ascend driver parameters.p command secrets log_bytes stop_all"
-    names += " orphan_grace stop_grace key rank host log_dir state_dir lease_dir secrets_file volumes.data"
+    names += " orphan_grace stop_grace key rank host log_dir state_dir lease_dir secrets_file given_to"
+    names += " volumes.data"
     job = plans.template("".join(f"{name}={{{{ {name} }}}}\n" for name in names.split()))
     job["script"]["parameters"] = {"p": 1.5}
     job |= {"volumes": {"data": {"source": "/data"}}, "launch": "none"}
@@ -290,8 +291,23 @@ def test_every_value_that_a_template_can_ask_for(plans):
         "state_dir=/w/runs/work-20260101-0a1b2c/attempt-3/state",
         "lease_dir=/w/runs/work-20260101-0a1b2c/lease",
         "secrets_file=''",
+        "given_to=",
         "volumes.data=/data",
     ]
+
+
+def test_what_ranks_of_another_user_leave_is_given_to_the_ssh_user(plans):
+    binding = Binding(owners={"localhost": Owner(uid="7", gid="8")})
+
+    def given(job, runtime="docker"):
+        job = {"image": "image:1", "volumes": {"output": {}, "data": {"source": "/data"}}, **job}
+        made = plans.plan(job, {"runtime": runtime}, binding=binding)
+        return re.findall("chown (.*) #", dict(made.hosts[0].files)["scripts/rank-3.sh"])
+
+    assert given({"user": "root"}) == ["-hR 7:8 /run/launcher/LOG3 /launcher/output"]
+    own = {"output": {"source": "/mine"}}
+    assert given({"user": "root", "volumes": own}) == ["-hR 7:8 /run/launcher/LOG3"]
+    assert given({}) == given({"user": "root"}, "process") == []
 
 
 def test_the_work_of_a_plan_grows_with_its_ranks_and_hosts_alone(plans, monkeypatch):

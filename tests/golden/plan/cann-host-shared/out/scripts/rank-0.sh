@@ -116,6 +116,7 @@ code=${code:-143}
 { kill -KILL "$watcher" && wait "$watcher"; } 2>/dev/null # a TERM just after the fork would be lost
 [ "$code" != 0 ] || [ ! -e "$state.reason" ] || code=143
 note_size
+[ "$(id -u)" != 0 ] || chown -hR @UID@:@GID@ /run/launcher/LOG0 # the SSH user is to read and remove what root has made
 write exit_code "$code"
 write "$state.end" "$code $(now)"
 exit "$code"
