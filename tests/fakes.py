@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import yaml
 
+from launcher.check.questions import check_script
 from launcher.hosts import Completed, Dial
 from launcher.plan.build import plan
 from launcher.plan.model import Binding, Owner, Plan
@@ -30,7 +31,7 @@ NAMES = {
     script(entry.name[: -len(".sh")]): entry.name[: -len(".sh")]
     for entry in files("launcher.remote").iterdir()
     if entry.name.endswith(".sh") and entry.name != "common.sh"
-}
+} | {check_script(): "check"}
 FENCED = Completed(75, "", "the lease of this run has epoch 9, not 1: another launcher has it\n")
 
 Answer = Completed | str | Exception | Callable[[], str] | Sequence["Answer"]

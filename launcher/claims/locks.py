@@ -55,11 +55,6 @@ def acquire(host: Host, part: HostPlan, epoch: int, run: str, owner: str) -> Non
         raise error(f"host {host.label}: {done.err.strip()}")
 
 
-def show(host: Host, names: Sequence[str]) -> list[Holder]:
-    """Holders of those of the locks that are held."""
-    return parse_holders(checked(host, script("show_locks"), LOCKS, *names).out)
-
-
 def parse_holders(text: str) -> list[Holder]:
     """Lines of `name run since owner`; what other users wrote there may be anything."""
     holders = []

@@ -74,11 +74,11 @@ opened() { # what links of open files say…: each with the process that has it 
         /^\/proc\/[0-9]+\/fd:$/ { split($0, at, "/"); pid = at[3]; next }
         index(wanted, " " $NF " ") && !seen[$NF, pid]++ { print $NF, pid }'
 }
-who_uses() { # device nodes and ports that the words asked for
-    [ -n "$nodes$ports" ] || return 0
-    sockets=$(listening $ports)
+who_uses() { # device nodes and ports…: a fact for each that is open, listened on, and by whom
+    [ "$#" -gt 0 ] || return 0
+    sockets=$(listening "$@")
     targets=$(printf '%s\n' "$sockets" | sed -n 's/.* \([0-9]*\)$/socket:[\1]/p')
-    found=$(opened $nodes $targets)
+    found=$(opened "$@" $targets)
     printf '%s\n' "$found" | while read -r target pid; do
         case $target in /*) fact open "$target $pid $(cat "/proc/$pid/comm" 2>/dev/null)" ;; esac
     done
@@ -88,12 +88,10 @@ who_uses() { # device nodes and ports that the words asked for
         fact listener "$port $pid${pid:+ $(cat "/proc/$pid/comm" 2>/dev/null)}"
     done
 }
-free_port() { # ports…: whether nothing is bound to one of them
-    used=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '{ split($2, a, ":"); print a[length(a)] }')
-    for port; do
-        printf '%s\n' "$used" | grep -qx "$(printf '%04X' "$port")" || return 0
-    done
-    fact no_port "none of the ports tried is free: $*"
+free_port() { # ports…: whether nothing is bound to one of them; where all are taken, by whom
+    words=$(first_free "$@" 2>&1 >/dev/null) && return 0
+    fact no_port "$words"
+    who_uses "$@"
 }
 held() { # directory of locks, locks…: of those that are held, and not left by a run that is no more
     root=$1 && shift
@@ -155,7 +153,7 @@ while [ "$#" -gt 0 ] && [ "$1" != run ]; do
     shift 2
 done
 machine
-who_uses
+who_uses $nodes $ports
 [ -z "$free_ports" ] || free_port $free_ports
 [ -z "$locks" ] || held "$lock_root" $locks
 wait

@@ -34,6 +34,13 @@ labelled() { # run, attempt: pids that carry both in their environment
     done
     return 0
 }
+first_free() { # ports…: the first of them that nothing on this host is bound to; else says so
+    used=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '{ split($2, a, ":"); print a[length(a)] }')
+    for port; do
+        printf '%s\n' "$used" | grep -qx "$(printf '%04X' "$port")" || { printf '%s\n' "$port"; return 0; }
+    done
+    die 1 "none of the ports tried is free: $*"
+}
 carries() { # environment of a process, NAME=value: a whole variable, not a part of another one's value
     { tr '\n\0' ' \n' <"$1"; } 2>/dev/null | grep -qxF -e "$2"
 }

@@ -33,12 +33,13 @@ BEAT = 2.0
 LOG = b"all is well\n"
 ROW = f"{hashlib.sha256(LOG).hexdigest()} {len(LOG)}"
 CHECK = {"work_dir": "/w", "refusal": "", "file_system": "xfs", "disk": 10**12, "cores": 192}
-CHECK |= {"setsid": "/usr/bin/setsid", "memory": 10**12}
+CHECK |= {"setsid": "/usr/bin/setsid", "memory": 10**12, "uid": 7, "user": "me", "machine": "aarch64"}
+CHECK |= {"startups": 10, "selinux": "", "selinux_context": "", "ephemeral": "32768 60999", "reserved": ""}
 WELL = {
     **fakes.WELL,
     "check": "".join(f"{name} {value}\n" for name, value in CHECK.items()),
     "free_port": "20000\n",
-    **dict.fromkeys(("nothing", "runs", "show_locks"), ""),
+    **dict.fromkeys(("nothing", "runs"), ""),
 }
 """What is said to scripts that always say the same."""
 

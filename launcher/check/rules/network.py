@@ -15,13 +15,19 @@ _RESERVED = "net.ipv4.ip_local_reserved_ports"
 def port(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     """One is free for the scheduler."""
     if facts.no_port:
-        yield error(facts.no_port, "the scheduler needs one; what uses them: ss -tlnp")
+        users = list(
+            dict.fromkeys(str(each.user) for each in facts.listeners if each.port not in needs.hccl_ports)
+        )
+        by = f" (in use by {some(users)})" if users else ""
+        yield error(f"{facts.no_port}{by}", "the scheduler needs one; what uses them: ss -tlnp")
 
 
 def hccl_ports(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     """HCCL listens on these while ranks meet without a rank table; nothing else should."""
     level = Level.ERROR if needs.hccl_ports_are_used else Level.WARNING
     for each in facts.listeners:
+        if each.port not in needs.hccl_ports:
+            continue
         words = f"port {each.port}, which HCCL listens on, is in use by {each.user}"
         remedy = f"end it (ss -tlnp sport = {each.port}), or set HCCL_IF_BASE_PORT in `env` of the job"
         yield Complaint(level, words, remedy)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from launcher.check.facts import parse_facts
+from launcher.check.questions import check_script
 from launcher.claims import lease, locks
 from launcher.errors import DevicesHeld
 from launcher.hosts import LocalHost
@@ -47,6 +49,13 @@ def parts(tmp_path: Path) -> dict[str, Part]:
 
 def acquire(parts: dict[str, Part], name: str) -> None:
     locks.acquire(HOST, parts[name], 1, name, f"{name}@here 1 2 3")  # type: ignore[arg-type]
+
+
+def show(names: tuple[str, ...]) -> tuple[locks.Holder, ...]:
+    """Holders of those of the locks that are held, as `launcher check` sees them."""
+    asked = [word for name in names for word in ("lock", name)]
+    done = HOST.run(check_script(), "work_dir", "", "lock_root", locks.LOCKS, *asked)
+    return parse_facts(done.out).holders
 
 
 def test_a_lease_is_taken_once_and_only_upwards(tmp_path):
@@ -97,13 +106,13 @@ def test_all_locks_or_none(parts, root):
     assert sorted(path.name for path in root.iterdir()) == ["cpu-0", "cpu-1", "cpu-2"]
     locks.release(HOST, parts["a"], 1, "a")
     acquire(parts, "b")
-    assert {holder.run for holder in locks.show(HOST, parts["b"].locks)} == {"b"}
+    assert {holder.run for holder in show(parts["b"].locks)} == {"b"}
 
 
 def test_a_run_may_take_its_own_locks_again(parts):
     acquire(parts, "a")
     acquire(parts, "a")
-    assert len(locks.show(HOST, parts["a"].locks)) == 3
+    assert len(show(parts["a"].locks)) == 3
 
 
 def test_none_is_kept_when_the_last_is_held(parts, root):
@@ -133,7 +142,7 @@ def test_a_lock_that_nobody_touches_is_stolen_by_exactly_one(parts, root, tmp_pa
     acquire(parts, "a")
     for name in parts["a"].locks:
         make_stale(root, name)
-    assert locks.show(HOST, parts["a"].locks) == []
+    assert show(parts["a"].locks) == ()
     thieves = [Part(str(tmp_path / f"t{number}")) for number in range(6)]
     for thief in thieves:
         lease.take(HOST, thief.run_dir, 1, "me")
@@ -148,7 +157,7 @@ def test_a_lock_that_nobody_touches_is_stolen_by_exactly_one(parts, root, tmp_pa
     with ThreadPoolExecutor(6) as pool:
         winners = [number for number, won in enumerate(pool.map(steal, range(6))) if won]
     assert len(winners) == 1
-    assert {holder.run for holder in locks.show(HOST, parts["a"].locks)} == {f"t{winners[0]}"}
+    assert {holder.run for holder in show(parts["a"].locks)} == {f"t{winners[0]}"}
 
 
 def test_a_lock_whose_ranks_still_run_is_not_stolen(parts, root):
@@ -167,7 +176,7 @@ def test_a_lock_whose_ranks_still_run_is_not_stolen(parts, root):
 def test_an_empty_lock_directory_is_nobodys(parts, root):
     (root / "cpu-1").mkdir(parents=True)
     acquire(parts, "b")
-    assert {holder.run for holder in locks.show(HOST, parts["b"].locks)} == {"b"}
+    assert {holder.run for holder in show(parts["b"].locks)} == {"b"}
 
 
 def test_a_lock_that_says_nothing_of_its_run_is_held_until_it_is_old(parts, root):
