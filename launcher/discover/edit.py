@@ -241,7 +241,9 @@ def _end(node: Any, text: str) -> int:
 
 def _apply(text: str, edits: Sequence[_Edit]) -> str:
     """Edits at the same place keep their order."""
-    numbered = [(edit.start, edit.end, number, edit.text) for number, edit in enumerate(edits)]
-    for start, end, _, new in sorted(numbered, reverse=True):
-        text = text[:start] + new + text[end:]
-    return text
+    pieces: list[str] = []
+    at = 0
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        pieces += (text[at : edit.start], edit.text)
+        at = edit.end
+    return "".join((*pieces, text[at:]))

@@ -8,7 +8,17 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from launcher.npu import ToolError
 from launcher.npu.hccn import parse_conf, parse_ip
-from launcher.npu.smi import Chip, Info, Mapped, Spod, parse_info, parse_map, parse_remap, parse_spod
+from launcher.npu.smi import (
+    Chip,
+    Info,
+    Mapped,
+    Spod,
+    parse_info,
+    parse_map,
+    parse_remap,
+    parse_spod,
+    with_physical,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +145,6 @@ def _chips(said: _Said, nodes: Iterable[Node], notes: list[str]) -> tuple[Chip, 
 
 def _numbered(said: _Said, info: Info) -> tuple[Chip, ...]:
     """The chips with physical ids: what `info` says, then phyid-remap, then the map."""
-    from launcher.npu.smi import with_physical
-
     try:
         mapped = parse_map(said.text("npu_map"))
     except ToolError:  # not every version has it, and most need it not

@@ -46,8 +46,9 @@ def choose(
         for interface in interfaces
         if interface.address == written.get(label)
     }
+    common = Counter(address for listed in hosts.values() for address in {each.address for each in listed})
     usable = {
-        label: _usable(interfaces, hosts, within)
+        label: _usable(interfaces, common, within)
         for label, interfaces in hosts.items()
         if label not in settled
     }
@@ -62,10 +63,9 @@ def choose(
 
 
 def _usable(
-    interfaces: Sequence[Interface], hosts: Mapping[str, Sequence[Interface]], within: Network | None
+    interfaces: Sequence[Interface], common: Mapping[str, int], within: Network | None
 ) -> tuple[Interface, ...]:
     """Not those of containers, nor what several hosts have alike; IPv6 only where there is no other."""
-    common = Counter(each.address for listed in hosts.values() for each in {i.at: i for i in listed}.values())
     found = [
         each
         for each in interfaces

@@ -12,7 +12,7 @@ from launcher.discover.edit import edited
 from launcher.discover.facts import Facts
 from launcher.discover.judge import problems, warnings
 from launcher.discover.network import Choice, Network, choose
-from launcher.errors import LauncherError
+from launcher.errors import LauncherError, UsageError
 
 Ask = Callable[[Choice], "Network | None"]
 """Which of several networks is meant; None where nobody can be asked."""
@@ -86,11 +86,11 @@ def _addresses(draft: Draft, facts: Mapping[str, Facts], within: Network | None,
 
 
 def _verify(draft: Draft, known: Known, text: str, environ: Mapping[str, str]) -> None:
-    """What has been edited says what was meant, before anybody writes it. Raises LauncherError."""
+    """What has been edited says what was meant, before anybody writes it. Raises UsageError."""
     left = changes(draft_of(text, draft.path, environ), known)
     if left:
         keys = ", ".join(".".join(change.path) for change in left)
-        raise LauncherError(
+        raise UsageError(
             f"{draft.path}: the edited text would not say what it should ({keys}); nothing has been written",
             hint="this is a mistake of the launcher: write these values by hand, and report it with the file",
         )

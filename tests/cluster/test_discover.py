@@ -93,7 +93,7 @@ def test_two_hosts_with_npus_from_nothing_to_a_plan(files, bed, place):
 def test_hosts_without_npus_make_a_cpu_cluster(files, bed, place):
     bed.exec("h1", "rm /dev/davinci[0-9]*")
     bed.exec("h2", "rm /dev/davinci[0-9]*")
-    done = files.init(*targets(bed), "--name", "cpus")
+    done = files.init(*(f"{target}:22" for target in targets(bed)), "--name", "cpus")
     assert done.returncode == ExitCode.OK, done.stderr
     assert {key: files.data[key] for key in ("name", "device", "runtime", "devices")} == {
         "name": "cpus",
