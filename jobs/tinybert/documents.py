@@ -1,15 +1,12 @@
-"""Reading a corpus: a sentence a line, a blank line between documents, in one file or several."""
+"""The files of a corpus: a sentence a line, a blank line between documents, in one file or several."""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
 from pathlib import Path
 
-from tinybert.instances import Document
-from tinybert.lines import read_lines, require_file
-from tinybert.stage import Progress, StageError, say
-from tinybert.tokenization import Tokenizer
+from tinybert.lines import require_file
+from tinybert.stage import StageError
 
 
 def expand_paths(patterns: str) -> list[Path]:
@@ -28,40 +25,3 @@ def expand_paths(patterns: str) -> list[Path]:
     for path in paths:
         require_file(path, "corpus")
     return paths
-
-
-def read_documents(paths: Iterable[Path], tokenizer: Tokenizer) -> list[Document]:
-    """Tokenise all files into documents of segments.
-
-    A line that str.strip() empties ends a document. One that is not blank but has no token (U+200B) does not,
-    and neither does the end of a file.
-    """
-    documents: list[Document] = [[]]
-    progress = Progress()
-    for path in paths:
-        for line in read_lines(path):
-            text = line.strip()
-            tokens = tokenizer.tokenize(text)
-            if tokens:
-                documents[-1].append(tokens)
-            elif not text and documents[-1]:
-                documents.append([])
-                progress.report("tokenized {} documents", len(documents) - 1)
-    return documents
-
-
-def count_documents(documents: list[Document], unknown: int) -> dict[str, int]:
-    """Count what was read, and say it. Raises StageError where there is no token."""
-    segments = [segment for document in documents for segment in document]
-    counts = {
-        "documents": sum(map(bool, documents)),
-        "sentences": len(segments),
-        "tokens": sum(map(len, segments)),
-        "unknown_tokens": sum(segment.count(unknown) for segment in segments),
-    }
-    if not segments:
-        raise StageError("the corpus holds no text: no line of it has a token")
-    say("read {documents} documents, {sentences} sentences, {tokens} tokens".format(**counts))
-    if counts["documents"] == 1:
-        say("warning: a single document: both halves of every next-sentence pair come from it")
-    return counts

@@ -1,21 +1,28 @@
 """Masked LM and next-sentence instances, draw for draw as google-research/bert create_pretraining_data.py.
 
 What is done: Devlin et al. 2018 (arXiv:1810.04805), section 3.1, appendix A.2; in which order: that script.
-One `random.Random` serves everything; a draw more, less or elsewhere changes all that follow.
+One generator serves everything; a draw more, less or elsewhere changes all that follow. An instance is two
+ranges of the corpus and what is masked in them.
 """
 
 from __future__ import annotations
 
 import random
-from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from typing import NamedTuple
 
-from tinybert.tokenization import CLS, CONTINUATION, MASK, SEP, Vocabulary
+import numpy as np
 
-Document = list[list[int]]  # segments (sentences) of token ids
+from tinybert.compiled import compiled
+from tinybert.flat_corpus import FlatCorpus
+from tinybert.stage import Progress
+from tinybert.tokenization import CONTINUATION, MASK, Vocabulary
+from tinybert.twister import below, shuffle, state_of, uniform
+
 _RANDOM_DOCUMENT_TRIES = 10
+_AT_ONCE = 1 << 15  # instances made between two looks at the clock
+FIRST_LENGTH, SECOND_LENGTH, RANDOM_NEXT, MASKED = range(4)
+"""Columns of `Instances.numbers`."""
 
 
 @dataclass(frozen=True)
@@ -30,171 +37,234 @@ class InstanceOptions:
     whole_word_mask: bool
 
 
-@dataclass(frozen=True)
-class Instance:
-    """[CLS] A [SEP] B [SEP], masked and not padded. `first_length` counts [CLS], A and its [SEP]."""
+class Instances(NamedTuple):
+    """[CLS] A [SEP] B [SEP], a row each, with the sorted positions of masked tokens and what stands there.
 
-    token_ids: array
-    first_length: int
-    is_random_next: bool
-    masked_positions: array
-    masked_ids: array
+    A is the `numbers[FIRST_LENGTH]` tokens of the corpus from `starts[0]` on, B those from `starts[1]` on.
+    """
+
+    starts: np.ndarray
+    numbers: np.ndarray
+    positions: np.ndarray
+    replacements: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts)
 
 
-class InstanceMaker:
-    """Makes instances from documents of token ids; drops empty ones and shuffles the rest first."""
+class _Rules(NamedTuple):
+    """What the compiled functions need to know of the options and the vocabulary."""
 
-    def __init__(
-        self, documents: list[Document], vocabulary: Vocabulary, options: InstanceOptions, seed: int
-    ) -> None:
-        self.options = options
-        self.rng = random.Random(seed)
-        self.documents = [document for document in documents if document]
-        self.rng.shuffle(self.documents)
-        self._vocabulary_ids = list(vocabulary.ids.values())
-        self._continuations = frozenset(
-            index for token, index in vocabulary.ids.items() if token.startswith(CONTINUATION)
-        )
-        self._cls, self._sep, self._mask = (vocabulary.ids[token] for token in (CLS, SEP, MASK))
+    longest: int  # tokens of A and B together
+    short_seq_prob: float
+    wanted: np.ndarray  # how many tokens to predict, by length
+    whole_words: bool
+    continues: np.ndarray  # whether a token continues a word, by id
+    ids: np.ndarray  # of the distinct tokens, in the order of their first lines
+    mask: int
 
-    def instances(self) -> Iterator[list[Instance]]:
-        """Yield the instances of one document after the other, `dupe_factor` times over all of them."""
-        for _ in range(self.options.dupe_factor):
-            for index in range(len(self.documents)):
-                yield list(self._instances_of_document(index))
 
-    def _instances_of_document(self, index: int) -> Iterator[Instance]:
-        document = self.documents[index]
-        target_length = self._target_length()
-        chunk: list[list[int]] = []
-        chunk_length = position = 0
-        while position < len(document):
-            chunk.append(document[position])
-            chunk_length += len(document[position])
-            position += 1
-            if position == len(document) or chunk_length >= target_length:
-                instance, unused = self._instance_of_chunk(chunk, index, target_length)
-                yield instance
-                position -= unused
-                chunk, chunk_length = [], 0
+def make_instances(
+    corpus: FlatCorpus, vocabulary: Vocabulary, options: InstanceOptions, seed: int
+) -> tuple[Instances, np.ndarray]:
+    """All instances, `dupe_factor` times over the shuffled documents, and the order to write them in."""
+    state = state_of(random.Random(seed))
+    documents = len(corpus.documents) - 1
+    order = np.arange(documents)
+    shuffle(state, order, documents)
+    made, count = _empty(options), 0
+    progress, rules = Progress(), _rules(vocabulary, options)
+    most = int(np.diff(corpus.documents).max())  # instances of a document: each takes a segment at least
+    for done in range(options.dupe_factor):
+        at = 0
+        while at < documents:
+            _resize(made, count + _AT_ONCE + most)
+            at, count = _make(state, corpus, order, at, rules, made, count, count + _AT_ONCE)
+            total = documents * options.dupe_factor
+            progress.report(
+                "went through {} of {} documents: {} instances", done * documents + at, total, count
+            )
+    _resize(made, count)
+    dealt = np.arange(count)
+    shuffle(state, dealt, count)
+    return made, dealt
 
-    def _target_length(self) -> int:
-        longest = self.options.max_seq_length - 3
-        if self.rng.random() < self.options.short_seq_prob:
-            return self.rng.randint(2, longest)
-        return longest
 
-    def _instance_of_chunk(
-        self, chunk: list[list[int]], index: int, target_length: int
-    ) -> tuple[Instance, int]:
-        """An instance from consecutive segments, and how many of them at the end it left unused."""
-        first_end = self.rng.randint(1, len(chunk) - 1) if len(chunk) > 1 else 1
-        first = list(chain.from_iterable(chunk[:first_end]))
-        is_random_next = len(chunk) == 1 or self.rng.random() < 0.5  # a single segment tosses no coin
-        if is_random_next:
-            second = self._random_second(index, target_length - len(first))
+def _empty(options: InstanceOptions) -> Instances:
+    masks = options.max_predictions_per_seq
+    return Instances(
+        np.empty((0, 2), np.int64),
+        np.empty((0, 4), np.int32),
+        np.empty((0, masks), np.int32),
+        np.empty((0, masks), np.int32),
+    )
+
+
+def _resize(instances: Instances, count: int) -> None:
+    """Make room in place: large arrays are remapped, not copied."""
+    for column in instances:
+        if len(column) != count:
+            column.resize((count, column.shape[1]), refcheck=False)
+
+
+def _rules(vocabulary: Vocabulary, options: InstanceOptions) -> _Rules:
+    continues = np.zeros(vocabulary.size, np.bool_)
+    continues[[index for token, index in vocabulary.ids.items() if token.startswith(CONTINUATION)]] = True
+    return _Rules(
+        options.max_seq_length - 3,
+        options.short_seq_prob,
+        np.array([_number_to_predict(length, options) for length in range(options.max_seq_length + 1)]),
+        options.whole_word_mask,
+        continues,
+        np.array(list(vocabulary.ids.values()), np.int64),
+        vocabulary.ids[MASK],
+    )
+
+
+def _number_to_predict(length: int, options: InstanceOptions) -> int:
+    """At least one, but none with masked_lm_prob 0 (there Google's script still masks one)."""
+    if options.masked_lm_prob == 0:
+        return 0
+    # round() to even, as in the Python 3 that Google's script runs on
+    return min(options.max_predictions_per_seq, max(1, round(length * options.masked_lm_prob)))
+
+
+@compiled
+def _make(state, corpus, order, at, rules, made, count, enough):
+    """Instances of documents order[at:], until there are `enough`: where it stopped, how many there are."""
+    groups = np.empty(rules.longest, np.int32)
+    ends = np.empty(rules.longest + 1, np.int32)
+    while at < len(order) and count < enough:
+        count = _make_of_document(state, corpus, order, at, rules, made, count, (groups, ends))
+        at += 1
+    return at, count
+
+
+@compiled
+def _make_of_document(state, corpus, order, at, rules, made, count, scratch):
+    segments = corpus.segments
+    begin = end = corpus.documents[order[at]]
+    last = corpus.documents[order[at] + 1]
+    target = rules.longest
+    if uniform(state) < rules.short_seq_prob:
+        target = 2 + below(state, rules.longest - 1)
+    while end < last:
+        end += 1
+        if end < last and segments[end] - segments[begin] < target:
+            continue
+        middle = begin + 1
+        if end - begin > 1:
+            middle += below(state, end - begin - 1)
+        # A single segment tosses no coin.
+        random_next = end - begin == 1 or uniform(state) < 0.5
+        if random_next:
+            wanted = target - (segments[middle] - segments[begin])
+            second, second_end = _random_second(state, corpus, order, at, wanted)
+            end = middle  # what A did not use comes again
         else:
-            second = list(chain.from_iterable(chunk[first_end:]))
-        self._truncate_pair(first, second)
-        instance = self._masked_instance(first, second, is_random_next)
-        return instance, len(chunk) - first_end if is_random_next else 0
-
-    def _random_second(self, index: int, target_length: int) -> list[int]:
-        """Segments from a random place of another document; of the same one if ten draws find no other."""
-        for _ in range(_RANDOM_DOCUMENT_TRIES):
-            other = self.rng.randint(0, len(self.documents) - 1)
-            if other != index:
-                break
-        document = self.documents[other]
-        second: list[int] = []
-        for segment in document[self.rng.randint(0, len(document) - 1) :]:
-            second += segment
-            if len(second) >= target_length:
-                break
-        return second
-
-    def _truncate_pair(self, first: list[int], second: list[int]) -> None:
-        """Shorten the longer of the two, at a random end, until both fit with [CLS] and two [SEP]."""
-        while len(first) + len(second) > self.options.max_seq_length - 3:
-            longer = first if len(first) > len(second) else second
-            del longer[0 if self.rng.random() < 0.5 else -1]
-
-    def _masked_instance(self, first: list[int], second: list[int], is_random_next: bool) -> Instance:
-        tokens = [self._cls, *first, self._sep, *second, self._sep]
-        positions = self._choose_positions(tokens, separator=len(first) + 1)
-        masked = list(tokens)
-        for position in positions:
-            masked[position] = self._replacement(tokens[position])
-        positions.sort()
-        return Instance(
-            token_ids=array("i", masked),
-            first_length=len(first) + 2,
-            is_random_next=is_random_next,
-            masked_positions=array("i", positions),
-            masked_ids=array("i", [tokens[position] for position in positions]),
+            second, second_end = segments[middle], segments[end]
+        first, first_end = segments[begin], segments[middle]
+        first, first_end, second, second_end = _truncated(
+            state, first, first_end, second, second_end, rules.longest
         )
-
-    def _choose_positions(self, tokens: list[int], separator: int) -> list[int]:
-        """The positions to predict, in the order of their draws; never [CLS] or [SEP]."""
-        groups = self._maskable_groups(tokens, separator)
-        self.rng.shuffle(groups)
-        wanted = self._number_to_predict(len(tokens))
-        chosen: list[int] = []
-        for group in groups:
-            if len(chosen) >= wanted:
-                break
-            if len(chosen) + len(group) <= wanted:
-                chosen += group
-        return chosen
-
-    def _maskable_groups(self, tokens: list[int], separator: int) -> list[list[int]]:
-        """What is masked as one: a token, or with whole word mask a word.
-
-        As in Google's script a B that begins within a word joins the last word of A, across the [SEP].
-        """
-        positions = chain(range(1, separator), range(separator + 1, len(tokens) - 1))
-        if not self.options.whole_word_mask:
-            return [[position] for position in positions]
-        groups: list[list[int]] = []
-        for position in positions:
-            if groups and tokens[position] in self._continuations:
-                groups[-1].append(position)
-            else:
-                groups.append([position])
-        return groups
-
-    def _number_to_predict(self, length: int) -> int:
-        """At least one, but none with masked_lm_prob 0 (there Google's script still masks one)."""
-        options = self.options
-        if options.masked_lm_prob == 0:
-            return 0
-        # round() to even, as in the Python 3 that Google's script runs on
-        return min(options.max_predictions_per_seq, max(1, round(length * options.masked_lm_prob)))
-
-    def _replacement(self, token: int) -> int:
-        """80 % [MASK], 10 % the token itself, 10 % a random entry of the vocabulary."""
-        if self.rng.random() < 0.8:
-            return self._mask
-        if self.rng.random() < 0.5:
-            return token
-        return self._vocabulary_ids[self.rng.randint(0, len(self._vocabulary_ids) - 1)]
+        made.starts[count, 0], made.starts[count, 1] = first, second
+        made.numbers[count, 0], made.numbers[count, 1] = first_end - first, second_end - second
+        made.numbers[count, 2] = random_next
+        _mask(state, corpus.tokens, rules, made, count, scratch)
+        count += 1
+        begin = end
+    return count
 
 
-def features_of(instance: Instance, length: int, predictions: int) -> dict[str, list[int] | list[float]]:
-    """The features of Google's records: int64[length] or [predictions], weights float; padded with 0."""
-    size, masked = len(instance.token_ids), len(instance.masked_ids)
-    return {
-        "input_ids": _padded(instance.token_ids, length),
-        "input_mask": [1] * size + [0] * (length - size),
-        "segment_ids": [0] * instance.first_length
-        + [1] * (size - instance.first_length)
-        + [0] * (length - size),
-        "masked_lm_positions": _padded(instance.masked_positions, predictions),
-        "masked_lm_ids": _padded(instance.masked_ids, predictions),
-        "masked_lm_weights": [1.0] * masked + [0.0] * (predictions - masked),
-        "next_sentence_labels": [int(instance.is_random_next)],
-    }
+@compiled
+def _random_second(state, corpus, order, at, wanted):
+    """Segments from a random place of another document; of the same one if ten draws find no other."""
+    other = at
+    for _ in range(_RANDOM_DOCUMENT_TRIES):
+        other = below(state, len(order))
+        if other != at:
+            break
+    start, last = corpus.documents[order[other]], corpus.documents[order[other] + 1]
+    start += below(state, last - start)
+    end = start + 1
+    while end < last and corpus.segments[end] - corpus.segments[start] < wanted:
+        end += 1
+    return corpus.segments[start], corpus.segments[end]
 
 
-def _padded(values: array, length: int) -> list[int]:
-    return values.tolist() + [0] * (length - len(values))
+@compiled
+def _truncated(state, first, first_end, second, second_end, longest):
+    """Shorten the longer of the two, at a random end, until both fit."""
+    while first_end - first + second_end - second > longest:
+        front = uniform(state) < 0.5
+        if first_end - first > second_end - second:
+            first, first_end = (first + 1, first_end) if front else (first, first_end - 1)
+        else:
+            second, second_end = (second + 1, second_end) if front else (second, second_end - 1)
+    return first, first_end, second, second_end
+
+
+@compiled
+def _mask(state, tokens, rules, made, row, scratch):
+    """Choose what is masked, and by what."""
+    groups, ends = scratch
+    starts, numbers = made.starts[row], made.numbers[row]
+    size = numbers[0] + numbers[1]
+    count = _groups(tokens, rules, starts, numbers, groups, ends)
+    wanted = rules.wanted[size + 3]
+    shuffle(state, groups, count)
+    chosen = 0
+    for at in range(count):
+        if chosen >= wanted:
+            break
+        group = groups[at]
+        if chosen + ends[group + 1] - ends[group] > wanted:
+            continue
+        for index in range(ends[group], ends[group + 1]):
+            first = index < numbers[0]
+            token = tokens[starts[0] + index] if first else tokens[starts[1] + index - numbers[0]]
+            _insert(made, row, chosen, index + 1 if first else index + 2, _replacement(state, token, rules))
+            chosen += 1
+    numbers[3] = chosen
+
+
+@compiled
+def _groups(tokens, rules, starts, numbers, groups, ends):
+    """What is masked as one: a token, or a word; group i is the tokens ends[i] to ends[i + 1] of A and B.
+
+    As in Google's script a B that begins within a word joins the last word of A, across the [SEP].
+    """
+    count = 0
+    for index in range(numbers[0] + numbers[1]):
+        if rules.whole_words and count:
+            first = index < numbers[0]
+            token = tokens[starts[0] + index] if first else tokens[starts[1] + index - numbers[0]]
+            if rules.continues[token]:
+                continue
+        groups[count] = count
+        ends[count] = index
+        count += 1
+    ends[count] = numbers[0] + numbers[1]
+    return count
+
+
+@compiled
+def _insert(made, row, count, position, replacement):
+    """Keep the masked positions sorted."""
+    at = count
+    while at > 0 and made.positions[row, at - 1] > position:
+        made.positions[row, at] = made.positions[row, at - 1]
+        made.replacements[row, at] = made.replacements[row, at - 1]
+        at -= 1
+    made.positions[row, at] = position
+    made.replacements[row, at] = replacement
+
+
+@compiled
+def _replacement(state, token, rules):
+    """80 % [MASK], 10 % the token itself, 10 % a random entry of the vocabulary."""
+    if uniform(state) < 0.8:
+        return np.int64(rules.mask)
+    if uniform(state) < 0.5:
+        return np.int64(token)
+    return rules.ids[below(state, len(rules.ids))]

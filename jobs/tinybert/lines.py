@@ -19,13 +19,22 @@ def read_lines(path: Path) -> Iterator[str]:
             line = raw.replace(b"\r", b"")
             if not line:  # only carriage returns after the last newline: the end of the file for TensorFlow
                 continue
-            try:
-                yield line.decode("utf-8").removesuffix("\n")
-            except UnicodeDecodeError as error:
-                raise StageError(
-                    f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line: {error.reason}); "
-                    "convert the file with iconv"
-                ) from error
+            yield decode(line, path, number).removesuffix("\n")
+
+
+def decode(text: bytes, path: Path, number: int) -> str:
+    r"""The lines of `path` that `text` holds, from line `number` on.
+
+    Raises StageError with file and line for bytes that are not UTF-8.
+    """
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = text[: error.start]
+        line, byte = number + before.count(b"\n"), error.start - before.rfind(b"\n")
+        raise StageError(
+            f"{path}:{line}: not UTF-8 (byte {byte} of the line: {error.reason}); convert the file with iconv"
+        ) from error
 
 
 def require_file(path: Path, what: str) -> None:

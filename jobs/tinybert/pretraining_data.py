@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from tinybert.artifacts import sha256_of
-from tinybert.documents import count_documents, expand_paths, read_documents
-from tinybert.instances import Instance, InstanceMaker, InstanceOptions, features_of
+from tinybert.compiled import say_if_cold
+from tinybert.documents import expand_paths
+from tinybert.flat_corpus import CorpusReader, blocks_of, say_counts
+from tinybert.instances import InstanceOptions, make_instances
 from tinybert.options import positive_int, probability, sequence_length
+from tinybert.records import RecordWriter
 from tinybert.shards import complete_manifest, require_ours, write_dataset
-from tinybert.stage import Progress, require_one_task, run_stage, say
-from tinybert.tfrecord import encode_example
-from tinybert.tokenization import UNK, Tokenizer, Vocabulary, load_vocabulary
+from tinybert.stage import require_one_task, run_stage, say
+from tinybert.tokenization import Vocabulary, load_vocabulary
 
 _UNKNOWN_WARNING = 0.05
 
@@ -54,17 +56,15 @@ def make_pretraining_data(
     options: argparse.Namespace, corpus: list[Path], vocabulary: Vocabulary, made_from: dict[str, Any]
 ) -> dict[str, Any]:
     """Write the data set to `options.out` and return its manifest."""
-    documents = read_documents(corpus, Tokenizer(vocabulary, lower_case=not options.cased))
-    counts = count_documents(documents, vocabulary.ids[UNK])
-    maker = InstanceMaker(documents, vocabulary, _instance_options(options), options.seed)
-    instances = _make_instances(maker)
-    maker.rng.shuffle(instances)
+    say_if_cold()
+    how = _instance_options(options)
+    flat, counts = CorpusReader(vocabulary, not options.cased).read(blocks_of(corpus))
+    say_counts(counts)
+    instances, order = make_instances(flat, vocabulary, how, options.seed)
     return write_dataset(
         options.out,
-        instances,
-        lambda instance: encode_example(
-            features_of(instance, options.max_seq_length, options.max_predictions_per_seq)
-        ),
+        order,
+        RecordWriter(flat, instances, vocabulary, how).write,
         options.shards,
         {
             **made_from,
@@ -75,16 +75,6 @@ def make_pretraining_data(
             "counts": counts,
         },
     )
-
-
-def _make_instances(maker: InstanceMaker) -> list[Instance]:
-    instances: list[Instance] = []
-    progress = Progress()
-    total = len(maker.documents) * maker.options.dupe_factor
-    for done, made in enumerate(maker.instances(), 1):
-        instances += made
-        progress.report("went through {} of {} documents: {} instances", done, total, len(instances))
-    return instances
 
 
 def _say_summary(manifest: dict[str, Any], out: Path, seconds: float) -> None:

@@ -6,11 +6,10 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, BinaryIO, Callable, TypeVar
 
 from tinybert.artifacts import SCHEMA, read_json, write_json
 from tinybert.stage import StageError, say
-from tinybert.tfrecord import write_record
 
 MANIFEST = "manifest.json"
 _STAGING = ".unfinished"
@@ -37,7 +36,7 @@ def _size_of(path: Path) -> int | None:
 def write_dataset(
     directory: Path,
     examples: Sequence[Example],
-    encode: Callable[[Example], bytes],
+    write: Callable[[BinaryIO, Sequence[Example]], None],
     shard_count: int,
     manifest: dict[str, Any],
 ) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def write_dataset(
     files = []
     for index in range(shard_count):
         path = staging / f"part-{index:05d}-of-{shard_count:05d}.tfrecord"
-        files.append(_write_shard(path, examples[index::shard_count], encode))
+        files.append(_write_shard(path, examples[index::shard_count], write))
         say(f"wrote {path.name}: {files[-1]['instances']} instances, {files[-1]['bytes']} bytes")
     manifest = {"schema": SCHEMA, **manifest, "files": files}
     _publish(directory, staging, manifest)
@@ -85,11 +84,10 @@ def _empty_staging(directory: Path) -> Path:
 
 
 def _write_shard(
-    path: Path, examples: Sequence[Example], encode: Callable[[Example], bytes]
+    path: Path, examples: Sequence[Example], write: Callable[[BinaryIO, Sequence[Example]], None]
 ) -> dict[str, Any]:
     with path.open("wb") as file:
-        for example in examples:
-            write_record(file, encode(example))
+        write(file, examples)
         file.flush()
         os.fsync(file.fileno())
         return {"name": path.name, "instances": len(examples), "bytes": file.tell()}

@@ -22,7 +22,7 @@ MAX_CHARS_PER_WORD = 200
 # What Google treats as a space (\t, \n, \r, Zs) and what str.split() cuts at after that (U+2028, U+2029).
 # Other control characters, \v \f \x1c-\x1f \x85 among them, are deleted and join what stands around them.
 _WORDS = re.compile("[^ \t\n\r\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-_CJK_RANGES = (
+CJK_RANGES = (
     (0x3400, 0x4DBF),
     (0x4E00, 0x9FFF),
     (0xF900, 0xFAFF),
@@ -34,7 +34,7 @@ _CJK_RANGES = (
 )
 # Words beyond this are seldom seen twice (in Japanese and Chinese a "word" is a whole sentence).
 _MAX_CACHED_WORD_CHARS = 32
-_MAX_CACHED_WORDS = 1_000_000
+_MAX_CACHED_WORDS = 200_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ def load_vocabulary(path: Path) -> Vocabulary:
 def words_of(text: str) -> list[str]:
     """Cut text at what Google treats as spaces; tokens never reach across."""
     return _WORDS.findall(text)
+
+
+def is_separator(char: str) -> bool:
+    """Whether words end at it."""
+    return _WORDS.match(char) is None
 
 
 class Tokenizer:
@@ -135,7 +140,7 @@ def _separate_cjk(text: str) -> str:
 
 
 def _is_cjk(char: str) -> bool:
-    return any(first <= ord(char) <= last for first, last in _CJK_RANGES)
+    return any(first <= ord(char) <= last for first, last in CJK_RANGES)
 
 
 def _without_accents(word: str) -> str:
@@ -148,7 +153,7 @@ def _cut_at_punctuation(word: str) -> Iterator[str]:
     """Yield runs of other characters, and each punctuation character by itself."""
     start = 0
     for index, char in enumerate(word):
-        if _is_punctuation(char):
+        if is_punctuation(char):
             if start < index:
                 yield word[start:index]
             yield char
@@ -157,7 +162,7 @@ def _cut_at_punctuation(word: str) -> Iterator[str]:
         yield word[start:]
 
 
-def _is_punctuation(char: str) -> bool:
+def is_punctuation(char: str) -> bool:
     """Unicode punctuation, and every ASCII character that is no letter, digit or space ("$", "^" ...)."""
     if char.isascii():
         return char.isprintable() and not char.isalnum() and char != " "

@@ -6,7 +6,7 @@ import pytest
 from tinybert.artifacts import read_json
 from tinybert.shards import complete_manifest, require_ours, write_dataset
 from tinybert.stage import StageError
-from tinybert.tfrecord import read_records
+from tinybert.tfrecord import read_records, write_record
 
 MADE_FROM = {"kind": "letters", "arguments": {"seed": 1}}
 LETTERS = "abcdefgh"
@@ -16,8 +16,13 @@ class Killed(BaseException):
     pass
 
 
+def put(file, letters):
+    for letter in letters:
+        write_record(file, letter.encode())
+
+
 def write(directory, letters=LETTERS, shards=3):
-    return write_dataset(directory, letters, str.encode, shards, {**MADE_FROM, "instances": len(letters)})
+    return write_dataset(directory, letters, put, shards, {**MADE_FROM, "instances": len(letters)})
 
 
 def shard(directory, index, count=3):
@@ -92,13 +97,13 @@ def test_killed_while_publishing_the_directory_is_not_complete(tmp_path, monkeyp
 def test_killed_while_writing_the_earlier_data_set_stays(tmp_path):
     manifest = write(tmp_path / "d")
 
-    def encode(letter):
-        if letter == "C":
+    def killed_at_c(file, letters):
+        put(file, letters[: letters.find("C")])
+        if "C" in letters:
             raise Killed
-        return letter.encode()
 
     with pytest.raises(Killed):
-        write_dataset(tmp_path / "d", LETTERS.upper(), encode, 3, MADE_FROM)
+        write_dataset(tmp_path / "d", LETTERS.upper(), killed_at_c, 3, MADE_FROM)
     assert complete_manifest(tmp_path / "d", MADE_FROM) == manifest
     assert shard(tmp_path / "d", 0) == "adg"
 

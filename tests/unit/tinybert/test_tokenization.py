@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import re
 import sys
-import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tinybert.stage import StageError
 from tinybert.tokenization import SPECIAL_TOKENS, Tokenizer, Vocabulary, basic_tokens, load_vocabulary
+
+from tests.unit.tinybert.plain_pretraining import category, plain_basic_tokens
 
 WORDS = [
     "un",
@@ -29,8 +29,6 @@ WORDS = [
     "mask",
     "ο",
 ]
-CJK = [(0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F)]
-CJK += [(0x2B820, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F)]
 
 
 def vocabulary(*words):
@@ -42,26 +40,6 @@ def pieces(text, lower_case=True, words=WORDS):
     known = vocabulary(*words)
     names = {index: token for token, index in known.ids.items()}
     return [names[index] for index in Tokenizer(known, lower_case).tokenize(text)]
-
-
-def category(char):
-    return unicodedata.category(char)
-
-
-def plain_basic_tokens(text, lower_case):
-    """Google's steps in their order on the whole line, each in the plainest way."""
-    kept = [c for c in text if c in "\t\n\r" or (c != "\ufffd" and category(c) not in ("Cc", "Cf"))]
-    spaced = "".join(" " if c in " \t\n\r" or category(c) == "Zs" else c for c in kept)
-    for first, last in CJK:
-        spaced = re.sub(f"([{chr(first)}-{chr(last)}])", r" \1 ", spaced)
-    tokens = []
-    for word in spaced.split():
-        if lower_case:
-            word = "".join(c for c in unicodedata.normalize("NFD", word.lower()) if category(c) != "Mn")
-        ascii_punctuation = re.escape("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
-        others = "".join(re.escape(c) for c in set(word) if category(c).startswith("P"))
-        tokens += re.sub(f"([{ascii_punctuation}{others}])", r" \1 ", word).split()
-    return tokens
 
 
 @pytest.mark.parametrize(

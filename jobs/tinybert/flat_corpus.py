@@ -1,0 +1,183 @@
+"""A corpus as three flat arrays: tokens, where segments (sentences) begin, where documents begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from tinybert.compiled import compiled
+from tinybert.lines import decode
+from tinybert.scan import (
+    KEY_BYTES,
+    KEYS,
+    LINES,
+    POSITION,
+    TOKENS,
+    Scanned,
+    character_classes,
+    new_scanned,
+    new_table,
+    pieces_of,
+    scan,
+)
+from tinybert.stage import Progress, StageError, say
+from tinybert.tokenization import UNK, Tokenizer, Vocabulary
+
+_BLOCK_BYTES = 1 << 20
+_KEYS = 1 << 16  # words that are not ASCII, remembered until there are more
+_BYTES_OF_KEY = 24
+
+
+class FlatCorpus(NamedTuple):
+    """Segment i is tokens[segments[i]:segments[i + 1]]; document j is segments documents[j] and following."""
+
+    tokens: np.ndarray
+    segments: np.ndarray
+    documents: np.ndarray
+
+
+def blocks_of(paths: Iterable[Path]) -> Iterator[bytes]:
+    r"""Whole lines of all files, about a megabyte at a time; each ends with "\n", "\r" is deleted.
+
+    Raises StageError, with file and line, for bytes that are not UTF-8.
+    """
+    for path in paths:
+        with path.open("rb") as file:
+            number = 1
+            for raw in _raw_blocks(file):
+                block = raw.replace(b"\r", b"")
+                decode(block, path, number)
+                number += raw.count(b"\n")
+                if block:
+                    yield block if block.endswith(b"\n") else block + b"\n"
+
+
+def _raw_blocks(file: BinaryIO) -> Iterator[bytes]:
+    while block := file.read(_BLOCK_BYTES):
+        yield block if block.endswith(b"\n") else block + file.readline()
+
+
+class CorpusReader:
+    """Tokenises text for one vocabulary.
+
+    A line that str.strip() empties ends a document. One that is not blank but has no token (U+200B) does not,
+    and neither does the end of a file.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, lower_case: bool) -> None:
+        self._unknown = vocabulary.ids[UNK]
+        self._lower_case = lower_case
+        self._tokenizer = Tokenizer(vocabulary, lower_case)
+        self._classes = character_classes()
+        self._pieces = pieces_of(vocabulary)
+        self._room = _KEYS
+
+    def read(self, blocks: Iterable[bytes]) -> tuple[FlatCorpus, dict[str, int]]:
+        """The corpus, and how much of what is in it. Raises StageError where there is no token."""
+        parts, unknown, segments = [], 0, 0
+        progress = Progress()
+        for block in blocks:
+            for part in self._parts_of(block):
+                parts.append(part)
+                unknown += int(np.count_nonzero(part[0] == self._unknown))
+                segments += len(part[1])
+            progress.report("tokenized {} sentences", segments)
+        corpus = _joined(parts)
+        return corpus, _counts(corpus, unknown)
+
+    def _parts_of(self, block: bytes) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Tokens, lengths of segments, and after how many segments documents end."""
+        keys = new_table(self._room, self._room * _BYTES_OF_KEY)
+        text = np.frombuffer(block, np.uint8)
+        scanned = new_scanned(block, keys)
+        counts = scanned.counts
+        while counts[POSITION] < len(block):
+            before = counts[POSITION]
+            scan(text, self._classes, self._lower_case, self._pieces, scanned)
+            yield _expand(scanned, *self._pieces_of_keys(scanned))
+            if counts[POSITION] == before:  # a line with more words than there is room for
+                self._room *= 2
+            if counts[POSITION] < len(block):
+                keys = new_table(self._room, self._room * _BYTES_OF_KEY)
+            scanned = scanned._replace(keys=keys)
+            counts[[TOKENS, LINES, KEYS, KEY_BYTES]] = 0
+
+    def _pieces_of_keys(self, scanned: Scanned) -> tuple[np.ndarray, np.ndarray]:
+        keys, count = scanned.keys, int(scanned.counts[KEYS])
+        content = keys.bytes[: keys.starts[count]].tobytes()
+        starts = keys.starts[: count + 1].tolist()
+        pieces = [
+            self._tokenizer.tokenize(content[start:end].decode()) for start, end in zip(starts, starts[1:])
+        ]
+        ends = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+        return np.array([piece for each in pieces for piece in each], np.int32), ends
+
+
+def _expand(
+    scanned: Scanned, pieces: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    count, lines = scanned.counts[TOKENS], scanned.counts[LINES]
+    given = scanned.tokens[:count]
+    keys = -1 - given[given < 0]
+    tokens = np.empty(count - len(keys) + int((ends[keys + 1] - ends[keys]).sum()), np.int32)
+    segments, documents = np.empty(lines, np.int64), np.empty(lines, np.int64)
+    made, ended = _put_in_place(scanned, pieces, ends, tokens, segments, documents)
+    return tokens, segments[:made].copy(), documents[:ended].copy()
+
+
+@compiled
+def _put_in_place(scanned, pieces, ends, tokens, segments, documents):
+    """Tokens with those of keys among them; lengths of segments; at which of them a document ends."""
+    read = written = made = ended = 0
+    for line in range(scanned.counts[1]):
+        before = written
+        while read < scanned.line_ends[line]:
+            token = scanned.tokens[read]
+            read += 1
+            if token >= 0:
+                tokens[written] = token
+                written += 1
+            else:
+                for at in range(ends[-1 - token], ends[-token]):
+                    tokens[written] = pieces[at]
+                    written += 1
+        if written > before:
+            segments[made] = written - before
+            made += 1
+        elif scanned.line_is_blank[line]:
+            documents[ended] = made
+            ended += 1
+    return made, ended
+
+
+def _joined(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> FlatCorpus:
+    nothing = np.zeros(0, np.int64)
+    lengths = np.concatenate([nothing, *(part[1] for part in parts)])
+    before = np.cumsum([0, *(len(part[1]) for part in parts)])
+    ends = np.concatenate([nothing, *(part[2] + start for part, start in zip(parts, before))])
+    tokens = np.concatenate([np.zeros(0, np.int32), *(part[0] for part in parts)])
+    segments = np.concatenate([nothing[:0], [0], np.cumsum(lengths)]).astype(np.int64)
+    documents = np.unique(np.concatenate([[0], ends, [len(lengths)]])).astype(np.int64)
+    return FlatCorpus(tokens, segments, documents)
+
+
+def _counts(corpus: FlatCorpus, unknown: int) -> dict[str, int]:
+    if not len(corpus.tokens):
+        raise StageError("the corpus holds no text: no line of it has a token")
+    counts = {
+        "documents": len(corpus.documents) - 1,
+        "sentences": len(corpus.segments) - 1,
+        "tokens": len(corpus.tokens),
+        "unknown_tokens": unknown,
+    }
+    return counts
+
+
+def say_counts(counts: dict[str, int]) -> None:
+    """Say what was read, and warn of a single document."""
+    say("read {documents} documents, {sentences} sentences, {tokens} tokens".format(**counts))
+    if counts["documents"] == 1:
+        say("warning: a single document: both halves of every next-sentence pair come from it")
