@@ -63,7 +63,7 @@ def test_ranks_behind_a_firewall_are_named(place, bed, smoke):
     address = bed.addresses["h2"]
     bed.exec("h1", f"iptables -A INPUT -s {address} -p tcp -j REJECT")
     try:
-        done = smoke("--set", "script.parameters.patience=5")
+        done = smoke("--set", "script.parameters.patience=20")
     finally:
         bed.exec("h1", "iptables -F INPUT")
     assert done.returncode == ExitCode.JOB_FAILED, done.stdout + done.stderr

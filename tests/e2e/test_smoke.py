@@ -59,3 +59,14 @@ def test_one_rank_is_refused_before_anything_starts(four):
     assert "an all-reduce needs ranks that meet: 1 rank(s)" in done.stderr
     assert "--ranks 2 or more" in done.stderr
     assert four.runs() == []
+
+
+def test_a_python_without_mindspore_is_found_before_anything_starts(four, tmp_path):
+    python = tmp_path / "bare" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    python.chmod(0o755)
+    done = four.launcher("smoke", "-c", four.cluster, "--json", "--set", f"cluster.path=[{python.parent}]")
+    assert done.returncode == ExitCode.CHECK_FAILED, done.stderr
+    assert "packages: mindspore is not installed" in done.stderr
+    assert json.loads(done.stdout) == {"schema": 1, "run": four.only_run(), "exit_code": 3}
