@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from launcher.check.facts import Engine
 from launcher.check.needs import HostNeeds
 from launcher.hosts import Host, RemoteError
+from launcher.images.stock import find
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -26,23 +27,17 @@ def ask_engine(host: Host, needs: HostNeeds) -> Engine:
 
 def _facts(api: APIClient, needs: HostNeeds) -> Engine:
     version, about = api.version(), api.info()
+    image = find(api, needs.image) if needs.image else None
     return Engine(
         version=str(version.get("Version", "")),
         architecture=str(version["Arch"]),
         security=tuple(about.get("SecurityOptions") or ()),
-        image_architecture=_architecture(api, needs.image) if needs.image else None,
+        image_architecture=image.architecture if image else None,
+        image_identity=image.identity if image else "",
+        image_size=image.size if image else 0,
         runtimes=tuple(about["Runtimes"]),
         taken=tuple(_taken(api, needs.device_nodes)) if needs.device_nodes else (),
     )
-
-
-def _architecture(api: APIClient, image: str) -> str | None:
-    from docker.errors import ImageNotFound
-
-    try:
-        return str(api.inspect_image(image)["Architecture"])  # type: ignore[no-untyped-call]
-    except ImageNotFound:
-        return None
 
 
 def _taken(api: APIClient, nodes: tuple[str, ...]) -> Iterator[tuple[str, str]]:

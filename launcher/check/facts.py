@@ -35,6 +35,8 @@ class Engine:
     """Its security options, such as `name=rootless`."""
     image_architecture: str | None = None
     """None where the image is not there."""
+    image_identity: str = ""
+    image_size: int = 0
     runtimes: tuple[str, ...] = ()
     taken: tuple[tuple[str, str], ...] = ()
     """Device node and name of each running container that has it."""

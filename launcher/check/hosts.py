@@ -14,6 +14,7 @@ from launcher.check.judge import judge, judge_together
 from launcher.check.model import Finding, Level, in_words
 from launcher.check.needs import HostNeeds, of_job
 from launcher.check.npu_facts import parse_npus
+from launcher.check.offers import with_image_here
 from launcher.check.questions import check_script, words, words_about_files
 from launcher.check.rules.fleet import Examined
 from launcher.check.trees import Tree
@@ -103,7 +104,7 @@ def _examine(
 
         again = [hosts[label] for label in _known(outcomes)]
         outcomes |= try_on_all(again, around(ask_again))
-    return _all_findings(needs, outcomes)
+    return _all_findings(with_image_here(needs, _known(outcomes)), outcomes)
 
 
 def _all_findings(needs: Mapping[str, HostNeeds], outcomes: Outcomes) -> list[Finding]:

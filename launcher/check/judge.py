@@ -50,6 +50,7 @@ RULES: dict[str, Rule] = {
 FLEET_RULES: dict[str, FleetRule] = {
     "architecture": fleet.architecture,
     "engine": fleet.engine,
+    "image": image.everywhere,
     "driver version": fleet.driver,
     "TLS": fleet.tls,
     "data": fleet.data,

@@ -54,6 +54,10 @@ class HostNeeds:
     """Whether Docker is called through sudo."""
     image: str | None = None
     """Of containers."""
+    registry: str | None = None
+    """Where hosts pull it from."""
+    image_here: int | None = None
+    """Its size in this machine's engine; None where it is not there, or nobody has asked."""
     oci_runtime: str | None = None
     """That containers need besides Docker's own."""
     paths: tuple[str, ...] = ()
@@ -173,6 +177,7 @@ def _with_job(spec: Spec, draft: Plan, part: HostPlan, host: Host) -> HostNeeds:
         sudo=part.sudo,
         root_in_containers=job.user in _ROOT,
         image=None if alone.processes else job.image,
+        registry=spec.cluster.registry,
         oci_runtime=next((each.runtime for each in containers if each.runtime), None),
         paths=tuple(dict.fromkeys(path for each in containers for path in _given(each))),
         device_nodes=tuple(f"/dev/davinci{member.device}" for member in members if _is_npu(spec, member)),

@@ -46,10 +46,8 @@ class Narrator:
             yield f"started {event['ranks']} rank(s): {event['members']} {what} on {event['hosts']} host(s)"
         elif kind == "member":
             yield from self._member(event)
-        elif kind in ("error", "warning"):
-            yield f"{kind}: {event['message']}"
-            if kind == "error" and event.get("hint"):
-                yield f"  next: {event['hint']}"
+        elif kind in ("error", "warning", "image"):
+            yield from _message(event)
         elif kind == "restart":
             yield f"attempt {event['attempt']} in {event['delay']:g} s"
         elif kind == "end":
@@ -71,3 +69,10 @@ class Narrator:
             code = "" if event["exit_code"] is None else f" with {event['exit_code']}"
             reason = f": {event['reason']}" if event["reason"] else ""
             yield f"{who} on {event['host']} {event['state']}{code}{reason}"
+
+
+def _message(event: Event) -> Iterator[str]:
+    kind = event["event"]
+    yield event["message"] if kind == "image" else f"{kind}: {event['message']}"
+    if kind == "error" and event.get("hint"):
+        yield f"  next: {event['hint']}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.errors import CheckFailed, LauncherError, UsageError
 from launcher.hosts import Host, LocalHost
-from launcher.images.deliver import HERE
+from launcher.images.here import HERE
 from launcher.images.identity import Image
 from launcher.images.stock import find
 

@@ -79,13 +79,20 @@ class Chain:
                 return post.verify(self.parcel)
             except RemoteError as error:
                 self.tell(f"{error}; it was fetching from {upstream.label}, and tries another way")
-        source = before[0]
-        if source.reason:
-            self.tell(f"from {source.label} through this machine: {source.reason}")
-        else:
-            self.tell(f"host {post.label}: from {source.label} through this machine")
-        post.take_from(source, self.parcel, lambda there: self._note(post, there))
-        post.verify(self.parcel)
+        self._relay(post, before)
+
+    def _relay(self, post: Post, before: Sequence[Post]) -> None:
+        upstream = before[-1]
+        why = f": {upstream.reason}" if upstream.reason else ""
+        self.tell(f"host {post.label}: from {upstream.label} through this machine{why}")
+        try:
+            post.take_from(upstream, self.parcel, lambda there: self._note(post, there))
+            post.verify(self.parcel)
+        except RemoteError as error:
+            if len(before) == 1:
+                raise
+            self.tell(f"{error}; it goes on from {before[0].label}")
+            self._relay(post, before[:1])
 
     def _note(self, post: Post, there: int) -> None:
         self._there[post.label] = there

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from launcher.errors import CheckFailed, LauncherError
-from launcher.hosts import Host, HostError, LocalHost, RemoteError
+from launcher.hosts import Host, LocalHost, RemoteError
 from launcher.hosts.fleet import on_all, together, try_on_all
 from launcher.images.chain import Chain
+from launcher.images.here import HERE, image_here
 from launcher.images.identity import Image, files_left_out, in_units, layers_there
 from launcher.images.keys import Pass, new_pass
 from launcher.images.post import Parcel, Post, Site, beating
 from launcher.images.registry import pull
 from launcher.images.stock import Stock, look
 
-HERE = "this machine"
 Tell = Callable[[str], None]
 
 
@@ -111,13 +111,6 @@ def differing(name: str, found: Mapping[str, Image]) -> CheckFailed:
         f"image {name} is not the same on all hosts: {listed}",
         hint=f"give all of them that of one host: launcher image push {name} --from HOST",
     )
-
-
-def image_here(name: str) -> Image | None:
-    """The image of this machine's engine; None where there is none, or no engine that answers."""
-    with suppress(RemoteError, HostError):
-        return look(LocalHost(HERE), name, sudo=False).image
-    return None
 
 
 def _fits(name: str, image: Image, stocks: Mapping[str, Stock]) -> None:

@@ -10,7 +10,8 @@ from launcher.errors import CheckFailed, UsageError
 from launcher.hosts import Host, LocalHost, connect, endpoints_of
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import on_all
-from launcher.images.deliver import HERE, Order, deliver, image_here
+from launcher.images.deliver import Order, deliver
+from launcher.images.here import HERE, image_here
 from launcher.images.post import Site
 from launcher.images.registry import push
 from launcher.images.stock import look

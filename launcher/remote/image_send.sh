@@ -1,7 +1,9 @@
 # file, seconds, first byte (from 0), size of the file when it is whole: the rest of a file that may still grow; ends with 3
 # where it has not grown for so long, with 4 where it is gone
 file=$1 patience=$2 offset=${3:-} size=${4:-}
-case $offset:$size in *[!0-9:]* | :* | *:) exit 2 ;; esac
+for number in "$offset" "$size"; do
+    case $number in '' | *[!0-9]*) exit 2 ;; esac
+done
 idle=0
 while [ "$offset" -lt "$size" ]; do
     there=$(stat -c %s "$file" 2>/dev/null) || exit 4

@@ -22,6 +22,7 @@ from launcher.run.bind import bind
 from launcher.run.collect import collect, collect_checkpoints
 from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
+from launcher.run.image import deliver_image
 from launcher.run.result import Attempt
 
 
@@ -32,15 +33,18 @@ def conduct(ground: Ground) -> Ending:
     everything left as it is.
     """
     begun = ground.directory.attempts()
+    is_image_there = False  # as far as is known
     if not begun and ground.epoch == 1 and not ground.is_cancelled:  # a lease is taken after the check
         with ground.course.phase("check"):
-            for finding in check_hosts(ground.spec, ground.draft, ground.hosts, ground.course.clocks):
+            findings = check_hosts(ground.spec, ground.draft, ground.hosts, ground.course.clocks)
+            is_image_there = all(finding.rule != "image" for finding in findings)
+            for finding in findings:
                 ground.course.events.write("warning", message=str(finding), hint=finding.remedy)
     with ground.course.phase("lock"):
         _take_leases(ground, is_begun=bool(begun))
     with Heartbeat(ground) as heartbeat:
         try:
-            ending = _go(ground, begun, heartbeat)
+            ending = _go(ground, begun, heartbeat, is_image_there=is_image_there)
         except LostContact:
             raise
         except LauncherError as error:
@@ -50,12 +54,14 @@ def conduct(ground: Ground) -> Ending:
         return ending
 
 
-def _go(ground: Ground, begun: list[int], heartbeat: Heartbeat) -> Ending:
+def _go(ground: Ground, begun: list[int], heartbeat: Heartbeat, *, is_image_there: bool) -> Ending:
     """On from where the run is."""
     codes = on_all(ground.hosts.values(), lambda host: _exit_code_on(ground, host))
     if finished := [code for code in codes.values() if code]:
         return _conclude(ground, begun, heartbeat, ExitCode(int(finished[0])))
-    return _go_on(ground, begun[-1], heartbeat) if begun else _go_through(ground, 1, heartbeat)
+    if begun:
+        return _go_on(ground, begun[-1], heartbeat)
+    return _go_through(ground, 1, heartbeat, is_image_there=is_image_there)
 
 
 def _exit_code_on(ground: Ground, host: Host) -> str:
@@ -72,7 +78,7 @@ def _conclude(ground: Ground, begun: list[int], heartbeat: Heartbeat, code: Exit
     return Ending(code, f"ended with {int(code)}, then its supervisor died", {})
 
 
-def _go_through(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
+def _go_through(ground: Ground, number: int, heartbeat: Heartbeat, *, is_image_there: bool = False) -> Ending:
     """Attempts, from a first one on, until one succeeds or none is left."""
     ground.stop_if_cancelled()
     with _refusals_are_failed_starts():
@@ -82,6 +88,9 @@ def _go_through(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
         ground.stop_if_cancelled()
         with _refusals_are_failed_starts():
             plan = _set_up(ground, number, code)
+            if not is_image_there:
+                deliver_image(ground, plan, heartbeat)
+        is_image_there = True
         ground.stop_if_cancelled()
         start_gang(ground, plan)
         ending = _to_its_end(ground, plan, heartbeat)

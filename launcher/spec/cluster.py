@@ -137,7 +137,7 @@ class Cluster(Model):
     """Where runs live on the hosts, not on NFS. Default: /var/tmp/launcher-<uid>."""
     path: tuple[Text, ...] = ()
     registry: Word | None = None
-    """Where hosts pull the images of jobs from, `host[:port][/path]`. Default: hosts send them to each other."""
+    """Where hosts pull images of jobs from, `host[:port][/path]`. Default: they send them to each other."""
     ssh: Ssh = Ssh()
     driver: Driver = Driver()
     hosts: tuple[Host, ...] = Field(min_length=1)

@@ -42,7 +42,8 @@ def test_an_image_of_any_name_is_looked_for(docker: FakeDocker, needs: HostNeeds
 def test_an_image_that_is_not_there(docker: FakeDocker, needs: HostNeeds) -> None:
     docker.set(images={"repo/other:1": "arm64"})
     (finding,) = examine({"here": replace(needs, image="repo/image:1")}, {"here": HERE})
-    assert (finding.rule, finding.words) == ("image", "image repo/image:1 is not there")
+    assert finding.rule == "image" and finding.level is Level.ERROR
+    assert "image repo/image:1 is not there, nor on any other host" in finding.words
 
 
 def test_an_oci_runtime_is_asked_for_where_one_is_needed(docker: FakeDocker, needs: HostNeeds) -> None:

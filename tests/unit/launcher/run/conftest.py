@@ -16,6 +16,7 @@ def fake_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     """Makes a run of one rank on each of two hosts, on which the check finds nothing."""
     monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(conductor, "check_hosts", lambda *_: [])
+    monkeypatch.setattr(conductor, "deliver_image", lambda *_: None)
     made: list[FakeRun] = []
 
     def make(*labels: str, **job: object) -> FakeRun:

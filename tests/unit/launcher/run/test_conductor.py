@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from launcher.check import Finding, Level
 from launcher.errors import CheckFailed, DevicesHeld, ExitCode, LostContact, StartFailed
 from launcher.hosts import Completed, HostError
 from launcher.hosts.fence import Fenced
@@ -273,3 +274,15 @@ def test_warnings_of_the_check_are_told(fake_run, monkeypatch) -> None:
     monkeypatch.setattr(conductor, "check_hosts", lambda *_: [warning])
     conduct(run.ground())
     assert [e["hint"] for e in run.events() if e["event"] == "warning"] == ["make room"]
+
+
+@pytest.mark.parametrize(("rules", "deliveries"), [([], 0), (["disk"], 0), (["disk", "image"], 1)])
+def test_an_image_is_delivered_where_the_check_has_missed_it(
+    fake_run, monkeypatch, rules, deliveries
+) -> None:
+    delivered = []
+    found = [Finding("alpha", rule, Level.WARNING, "words", "remedy") for rule in rules]
+    monkeypatch.setattr(conductor, "check_hosts", lambda *_: found)
+    monkeypatch.setattr(conductor, "deliver_image", lambda ground, plan, beat: delivered.append(plan.job))
+    conduct(fake_run().ground())
+    assert len(delivered) == deliveries
