@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +42,28 @@ def test_all_ranks_add_up_and_the_table_is_printed(four):
     run = four.directory(four.only_run())
     assert json.loads((run / "LOG3" / "smoke.json").read_text())["phase"] == "done"
     assert four.result(run.name)["metrics"]["steps"] == 3
+    four.assert_nothing_left()
+
+
+WRONG = """
+import os
+if os.environ.get("RANK_ID") == "1":
+    import numpy
+    right = numpy.arange
+    numpy.arange = lambda *given: right(*given) + 1
+"""
+"""Rank 1 has other numbers than it should, as after a fault of memory."""
+
+
+def test_a_wrong_sum_fails_the_run_and_names_the_rank(four, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(WRONG)
+    words = ("--ranks", "2", "--sizes", "64", "--set", f"env.PYTHONPATH={tmp_path}")
+    done = four.launcher("smoke", "-c", four.cluster, *words)
+    assert done.returncode == ExitCode.JOB_FAILED, done.stdout + done.stderr
+    assert re.search(
+        r"error    SmokeError: rank [01]: the sum of 64 bytes over 2 ranks is wrong in ", done.stdout
+    )
+    assert "every sum was right" not in done.stdout
     four.assert_nothing_left()
 
 
