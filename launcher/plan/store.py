@@ -27,6 +27,14 @@ def to_json(plan: Plan) -> bytes:
     return _adapter().dump_json(plan)
 
 
+def to_json_of_hosts(plan: Plan) -> bytes:
+    """What every host keeps of a plan: all but the scripts, as each has its own beside it.
+
+    Whoever takes a run over needs no more; the digest stays that of the whole.
+    """
+    return to_json(replace(plan, hosts=tuple(replace(part, files=()) for part in plan.hosts)))
+
+
 def from_json(text: bytes, source: str) -> Plan:
     """A stored plan. Raises UsageError when a newer launcher wrote it, or it is damaged."""
     from pydantic import ValidationError

@@ -21,15 +21,14 @@ _CODE_TIMEOUT = 600.0
 
 
 def keep_plan(ground: Ground, plan: Plan) -> bytes:
-    """Write the attempt's plan and its artefacts into the run directory here; returns plan.json."""
+    """Write the attempt's plan and its artefacts into the run directory here; returns what hosts get."""
     directory = ground.directory.attempt(plan.binding.attempt)
     texts = {name: text for part in plan.hosts for name, text in plan.files_of(part).items()}
     for name, text in texts.items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(directory / name, text)
-    plan_json = store.to_json(plan)
-    write_atomically(directory / PLAN, plan_json)
-    return plan_json
+    write_atomically(directory / PLAN, store.to_json(plan))
+    return store.to_json_of_hosts(plan)
 
 
 def upload_inputs(ground: Ground, host: Host, spec: bytes) -> None:

@@ -33,6 +33,14 @@ def test_a_signed_plan_comes_with_its_json(made):
     assert store.signed(replace(made, digest="")) == store.signed(made) == (made, store.to_json(made))
 
 
+def test_the_copy_of_a_host_lacks_only_the_scripts(made):
+    copy = store.from_json(store.to_json_of_hosts(made), "plan.json")
+
+    assert [part.files for part in copy.hosts] == [()] * len(made.hosts)
+    whole = tuple(replace(part, files=own.files) for part, own in zip(copy.hosts, made.hosts, strict=True))
+    assert replace(copy, hosts=whole) == made
+
+
 def test_keys_of_later_releases_are_ignored(made):
     stored = json.loads(store.to_json(made)) | {"later": [1]}
     stored["hosts"][0]["later"] = {}
