@@ -18,8 +18,14 @@ def kill_with_children(pid: int) -> None:
     with suppress(FileNotFoundError, ProcessLookupError):
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for each in (pid, *map(int, children)):
-            with suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
+            _kill(each)
+
+
+def _kill(pid: int) -> None:
+    """Kill a process, unless it is the one that removes shared memory once all others are gone."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        if b"multiprocessing.resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__" and not sys.stdin.buffer.read(1):

@@ -1,7 +1,8 @@
-"""Sentences of the articles in a Wikipedia dump, whose markup the wikiextractor program removes.
+"""Articles and sentences of a Wikipedia dump, whose markup the wikiextractor program removes.
 
 That program ends with 0 on a dump that is cut and leaves the last page out, so the dump is read through
-first (tinybert.dump).
+first (tinybert.dump). That pass also collects the templates in a file; with it wikiextractor reads pages from
+a pipe, so that it can be given some of the splits only, and the whole pages of a cut dump.
 """
 
 from __future__ import annotations
@@ -11,50 +12,75 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterable, Iterator
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from tinybert.dump import DumpContents, open_dump, scan_dump
+from tinybert.dump import DumpContents, DumpReader, Split, scan_dump
 from tinybert.sentences import split_sentences
 from tinybert.stage import Progress, StageError, say
 
 WIKIEXTRACTOR_VERSION = "3.1.0"  # the text differs between releases
+_SPLIT_BYTES = 64_000_000  # of a dump that is read in one go: where its articles are counted
+
+Article = dict  # {"id", "revid", "url", "title", "text"}
 
 
-def dump_documents(path: Path, allow_truncated: bool, scratch: Path) -> Iterator[list[str]]:
+def dump_documents(path: Path, allow_truncated: bool, templates: Path) -> Iterator[list[str]]:
     """Yield the sentences of each article, without titles; empty articles are left out.
 
-    A dump that is cut raises StageError, or with `allow_truncated` gives its whole pages (copied to the file
-    `scratch` meanwhile). StageError too where wikiextractor is missing, fails, or loses an article.
+    A dump that is cut raises StageError, or with `allow_truncated` gives its whole pages. `templates` is a
+    file that lives meanwhile. StageError too where wikiextractor is missing, fails, or loses an article.
     """
-    _require_wikiextractor()
-    say(f"reading {path} through")
-    contents = scan_dump(path)
-    say(f"{contents.pages} pages, {contents.articles} of them articles, language {contents.language}")
-    with _whole_dump(path, contents, allow_truncated, scratch) as whole:
+    require_wikiextractor()
+    try:
+        templates.parent.mkdir(parents=True, exist_ok=True)
+        with templates.open("wb") as file:
+            contents = read_through(path, _SPLIT_BYTES, file)
+        require_whole(path, contents, allow_truncated)
         extracted = 0
         progress = Progress()
-        for article in _extract(whole):
-            extracted += 1
-            progress.report("extracted {} of {} articles", extracted, contents.articles)
-            sentences = _sentences_of(article["text"], contents.language)
-            if sentences:
-                yield sentences
-    if extracted != contents.articles:
-        raise StageError(
-            f"wikiextractor gave {extracted} articles, but {path} holds {contents.articles}; "
-            "its messages are above"
-        )
+        for _split, articles in extract_splits(path, contents, contents.splits, templates, processors()):
+            for article in articles:
+                extracted += 1
+                progress.report("extracted {} of {} articles", extracted, contents.articles)
+                if sentences := sentences_of(article, contents.language):
+                    yield sentences
+    finally:
+        templates.unlink(missing_ok=True)
 
 
-def _sentences_of(text: str, language: str) -> list[str]:
-    paragraphs = html.unescape(text).split("\n")
-    return [sentence for paragraph in paragraphs for sentence in split_sentences(paragraph, language)]
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
-def _require_wikiextractor() -> None:
+def read_through(path: Path, split_bytes: int, templates: Any) -> DumpContents:
+    """`scan_dump` that says what it does and found."""
+    say(f"reading {path} through")
+    contents = scan_dump(path, split_bytes, templates)
+    say(
+        f"{contents.pages} pages, {contents.articles} of them articles and {contents.templates} templates, "
+        f"language {contents.language}"
+    )
+    return contents
+
+
+def require_whole(path: Path, contents: DumpContents, allow_truncated: bool) -> None:
+    """Raise StageError for a dump that is cut or damaged; with `allow_truncated` only say so."""
+    if contents.damage is None:
+        return
+    cut = f"{path} is cut or damaged ({contents.damage}); its last whole page is {contents.last_title!r}"
+    if not allow_truncated:
+        raise StageError(f"{cut}. Fetch it again, or take what is whole with --allow-truncated")
+    say(f"warning: {cut}")
+
+
+def require_wikiextractor() -> None:
+    """Raise StageError unless the release is installed whose text is known."""
     try:
         version = metadata.version("wikiextractor")
     except metadata.PackageNotFoundError:
@@ -66,43 +92,89 @@ def _require_wikiextractor() -> None:
         )
 
 
-@contextmanager
-def _whole_dump(path: Path, contents: DumpContents, allow_truncated: bool, scratch: Path) -> Iterator[Path]:
-    """The dump itself, or of one that is cut a copy of its whole pages that lives as long as the block."""
-    if contents.damage is None:
-        yield path
+def sentences_of(article: Article, language: str) -> list[str]:
+    """The sentences of an article, without its title."""
+    paragraphs = html.unescape(article["text"]).split("\n")
+    return [sentence for paragraph in paragraphs for sentence in split_sentences(paragraph, language)]
+
+
+def extract_splits(
+    path: Path, contents: DumpContents, splits: Iterable[Split], templates: Path, processes: int
+) -> Iterator[tuple[Split, Iterator[Article]]]:
+    """Yield each split with its articles, which must be taken before the next split is.
+
+    One wikiextractor extracts all splits, with so many `processes`. Raises StageError, also while articles
+    are taken, where it fails or gives other articles than the dump holds.
+    """
+    splits = list(splits)
+    if not splits:
         return
-    cut = f"{path} is cut or damaged ({contents.damage}); its last whole page is {contents.last_title!r}"
-    if not allow_truncated:
-        raise StageError(f"{cut}. Fetch it again, or take what is whole with --allow-truncated")
-    say(f"warning: {cut}")
-    try:
-        _copy_whole_pages(path, contents.whole_bytes, scratch)
-        yield scratch
-    finally:
-        scratch.unlink(missing_ok=True)
+    reader = DumpReader(path)
+    articles = _extract(_pages(reader, contents.head_bytes, splits), templates, processes)
+    for split in splits:
+        yield split, _take(articles, split, path)
+    if next(articles, None) is not None:
+        raise StageError(f"wikiextractor gave more articles than {path} holds")
 
 
-def _copy_whole_pages(path: Path, size: int, copy: Path) -> None:
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    with open_dump(path) as source, copy.open("wb") as target:
-        for line in source:  # a bigger read would run into the damage behind the last whole page
-            size -= target.write(line)
-            if size <= 0:
-                break
-        target.write(b"</mediawiki>\n")
+def _pages(reader: DumpReader, head_bytes: int, splits: list[Split]) -> Iterator[bytes]:
+    yield from reader.read(0, head_bytes)
+    for split in splits:
+        yield from reader.read_split(split)
+    yield b"</mediawiki>\n"
 
 
-def _extract(dump: Path) -> Iterator[dict[str, str]]:
-    """Yield what wikiextractor makes of each article: {"id", "revid", "url", "title", "text"}."""
-    command = [sys.executable, "-m", "wikiextractor.WikiExtractor", str(dump.resolve())]
-    command += ["--output", "-", "--json", "--quiet", "--processes", str(len(os.sched_getaffinity(0)))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process, _guard(process.pid) as guard:
+def _take(articles: Iterator[Article], split: Split, path: Path) -> Iterator[Article]:
+    count, last = 0, None
+    for article in islice(articles, split.articles):
+        count, last = count + 1, article["id"]
+        yield article
+    if count != split.articles or last != split.last_article:
+        raise StageError(
+            f"wikiextractor gave {count} articles up to the page with id {last}, but {path} holds "
+            f"{split.articles} up to {split.last_article} (bytes {split.start} to {split.end}, unpacked); "
+            "its messages are above"
+        )
+
+
+def _extract(pages: Iterator[bytes], templates: Path, processes: int) -> Iterator[Article]:
+    """Yield what wikiextractor makes of each article, in their order."""
+    command = [sys.executable, "-m", "wikiextractor.WikiExtractor", "/dev/stdin", "--output", "-", "--json"]
+    command += ["--quiet", "--templates", str(templates.resolve()), "--processes", str(processes)]
+    read_end, write_end = os.pipe()
+    with open(read_end, "rb") as stdin:
+        process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE)
+    with process, _guard(process.pid) as guard:
+        feeder = _Feeder(write_end, pages)
+        feeder.start()
         yield from map(json.loads, process.stdout)
         process.wait()
         guard.stdin.write(b"ended")
+    feeder.join()
+    if feeder.error:
+        raise feeder.error
     if process.returncode:
         raise StageError(f"wikiextractor ended with exit code {process.returncode}; its messages are above")
+
+
+class _Feeder(threading.Thread):
+    """Writes pages to wikiextractor. No exit waits for it: the other end may be gone, or read no more."""
+
+    def __init__(self, write_end: int, pages: Iterator[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.error: StageError | OSError | EOFError | None = None
+        self._write_end = write_end
+        self._pages = pages
+
+    def run(self) -> None:
+        try:
+            with open(self._write_end, "wb") as pipe:
+                for block in self._pages:
+                    pipe.write(block)
+        except BrokenPipeError:
+            pass  # what wikiextractor says, and its exit code, tell why
+        except (StageError, OSError, EOFError) as error:  # of the dump
+            self.error = error
 
 
 def _guard(pid: int) -> subprocess.Popen:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import bz2
 import os
+import re
 import subprocess
 import sys
 import time
@@ -102,7 +103,7 @@ def test_bz2_that_ends_early(dump):
 
 def test_article_that_wikiextractor_loses_is_an_error(dump):
     repeated = HEAD + page(1) + page(1) + TAIL  # it drops a page with the id of the one before
-    with pytest.raises(StageError, match=r"gave 1 articles, but .* holds 2"):
+    with pytest.raises(StageError, match=r"gave 1 articles up to .*, but .* holds 2"):
         extract(dump(repeated))
 
 
@@ -134,26 +135,63 @@ def long_dump(dump):
     return dump(HEAD + "".join(page(number) for number in range(2, 2000)) + TAIL)
 
 
-def test_reader_that_stops_early_leaves_no_process(long_dump):
-    documents = dump_documents(long_dump, False, long_dump.with_name("scratch.xml"))
+def shared_memory(pids):
+    """Names of the segments that processes have mapped: wikiextractor keeps templates there."""
+    found = set()
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found |= set(re.findall(r"/dev/shm/\S+", Path(f"/proc/{pid}/maps").read_text()))
+    return found
+
+
+def assert_nothing_left(marker, segments):
+    assert segments
+    wait_until(lambda: not running(marker))
+    wait_until(lambda: not any(map(os.path.exists, segments)))
+
+
+def test_reader_that_stops_early_leaves_nothing(long_dump):
+    templates = long_dump.with_name("templates.xml")
+    documents = dump_documents(long_dump, False, templates)
     assert next(documents) == documents_for(2)[0]
-    assert len(running(long_dump)) > 1
+    processes = running(templates)
+    assert len(processes) > 1
+    segments = shared_memory(processes)
     documents.close()
-    wait_until(lambda: not running(long_dump))
+    assert_nothing_left(templates, segments)
+    assert not templates.exists()
 
 
-def test_reader_that_is_killed_leaves_no_process(long_dump):
+def test_reader_that_is_killed_leaves_nothing(long_dump):
+    templates = long_dump.with_name("templates.xml")
     code = f"""
 import sys; sys.path[:0] = {sys.path!r}
 from pathlib import Path
 from tinybert.wikipedia import dump_documents
-documents = dump_documents(Path({str(long_dump)!r}), False, Path("unused"))
+documents = dump_documents(Path({str(long_dump)!r}), False, Path({str(templates)!r}))
 print(next(documents), flush=True)
 input()
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", code], **pipes) as reader:
         assert b"Page 2 is here" in reader.stdout.readline()
-        assert len(running(long_dump)) > 2
+        segments = shared_memory(running(templates))
         reader.kill()
-    wait_until(lambda: not running(long_dump))
+    assert_nothing_left(templates, segments)
+
+
+def test_reader_that_fails_does_not_wait_for_wikiextractor(long_dump):
+    templates = long_dump.with_name("templates.xml")
+    code = f"""
+import sys; sys.path[:0] = {sys.path!r}
+from pathlib import Path
+from tinybert.wikipedia import dump_documents
+documents = dump_documents(Path({str(long_dump)!r}), False, Path({str(templates)!r}))
+next(documents)
+raise OSError("no space left")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, "no space left" in done.stderr) == (1, True)
+    wait_until(lambda: not running(templates))
