@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from launcher.cli.app import app
-from launcher.errors import SpecError
+from launcher.errors import SpecError, UsageError
 
 BASE = random.randrange(10**5, 10**7)
 
@@ -85,3 +85,26 @@ def test_a_wrong_requirement_is_an_error_of_the_job_file(check):
 def test_control_characters_of_a_host_do_not_reach_the_terminal(check):
     done = check(job={"volumes": {"data": {"source": "/no\x1b[31mwhere"}}})
     assert "\x1b" not in done.stdout and "/no\ufffd[31mwhere is not there" in done.stdout
+
+
+def test_fix_prints_a_script_with_the_part_of_each_host(check, tmp_path):
+    done = check("--fix", job={"volumes": {"data": {"source": "/no where/x"}}, "needs": {"disk": "1000000TB"}})
+    assert done.exit_code == 3
+    part = done.stdout[done.stdout.index("localhost)") :]
+    assert "    # error: disk: " in part and "    # remedy: launcher clean" in part
+    assert "    # error: volumes: volume data: /no where/x is not there" in part
+    assert done.stderr == "job j on cluster here: 2 errors\n"
+    assert not (tmp_path / "work").exists()
+
+
+def test_fix_prints_no_script_where_nothing_is_wrong(check):
+    done = check("--fix", job={})
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "job j on cluster here: all good\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "job", "said"), [(("--fix", "--json"), {}, "--json"), (("--deep",), None, "name one")]
+)
+def test_options_that_make_no_sense_are_refused(check, words, job, said):
+    done = check(*words, job=job)
+    assert isinstance(done.exception, UsageError) and said in str(done.exception)
