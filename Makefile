@@ -16,7 +16,7 @@ RANKS   ?=
 STEPS   ?=
 ARGS    ?=
 
-.PHONY: bench-launch help smoke setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
+.PHONY: bench-images bench-launch help smoke setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
 .DELETE_ON_ERROR:
 
 help:
@@ -113,6 +113,10 @@ test-cluster: $(VENV)/.dev
 bench-launch: $(VENV)/.dev
 	$(BIN)/pip install --quiet "ansible-core>=2.17,<3"
 	$(BIN)/python -m tests.bench.launch $(ARGS)
+
+# An image from one host to 1 and to 8 others with links of 20 MB/s; prints Markdown.
+bench-images: $(VENV)/.dev
+	$(BIN)/python -m tests.bench.images $(ARGS)
 
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden
