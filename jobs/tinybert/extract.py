@@ -164,7 +164,7 @@ def _locked(out: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another rank, which reads the dump through")
+            say(f"waiting for another rank, which holds {lock.name}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -1,0 +1,86 @@
+"""Stages that make data, as jobs of the launcher on two ranks that share what there is to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tinybert.extract import main as extract
+from tinybert.tfrecord import decode_example, read_records
+
+from tests.e2e.conftest import LocalPlace
+from tests.place import REPOSITORY
+
+JOBS = REPOSITORY / "jobs"
+HEAD = """<mediawiki xml:lang="en">
+  <siteinfo>
+    <base>https://en.wikipedia.org/wiki/Main_Page</base>
+    <namespaces>
+      <namespace key="10" case="first-letter">Template</namespace>
+    </namespaces>
+  </siteinfo>
+"""
+PAGE = """  <page>
+    <title>Page {0}</title>
+    <ns>0</ns>
+    <id>{0}</id>
+    <revision>
+      <text>'''Page''' {0} is [[here]]. It is short.</text>
+    </revision>
+  </page>
+"""
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> Path:
+    path = tmp_path / "dumps" / "small.xml"
+    path.parent.mkdir()
+    path.write_text(HEAD + "".join(map(PAGE.format, range(1, 41))) + "</mediawiki>\n")
+    return path
+
+
+def logs(place: LocalPlace) -> list[str]:
+    """What each rank of the only run has printed."""
+    (run,) = place.runs()
+    return [(place.path / "runs" / run / f"LOG{rank}" / "log.txt").read_text("utf-8") for rank in range(2)]
+
+
+def test_two_ranks_extract_a_dump(place: LocalPlace, dump: Path):
+    out, alone = place.path / "text", place.path / "alone"
+    done = place.run(
+        JOBS / "extract.yaml",
+        *("--set", "ranks=2", "--set", f"volumes.dumps.source={dump.parent}"),
+        *("--set", f"volumes.output.source={out}", "--set", "script.parameters.dump=small.xml"),
+        *("--set", "script.parameters.split_bytes=1000", "--set", "needs.disk=1MB"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert extract(["--dump", str(dump), "--out", str(alone), "--split-bytes", "1000"]) == 0
+    made = {path.name: path.read_bytes() for path in out.glob("part-*.txt")}
+    assert len(made) > 4
+    assert made == {path.name: path.read_bytes() for path in alone.glob("part-*.txt")}
+    assert json.loads((out / "manifest.json").read_text())["counts"]["documents"] == 40
+    first, second = logs(place)
+    assert "rank 0 of 2" in first and "rank 1 of 2" in second
+    assert ("part-00000-of" in first, "part-00001-of" in first) == (True, False)
+    assert ("part-00000-of" in second, "part-00001-of" in second) == (False, True)
+    assert (first + second).count("small.xml through") == 1
+
+
+def test_two_ranks_make_records_of_a_task(place: LocalPlace):
+    data, out, vocab = place.path / "SST-2", place.path / "records", place.path / "vocab.txt"
+    data.mkdir()
+    for split in ("train", "dev"):
+        (data / f"{split}.tsv").write_text("sentence\tlabel\ngood film\t1\nbad\t0\n")
+    vocab.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nbad\nfilm\n")
+    words = ["--set", "ranks=2", "--set", "script.parameters.max_seq_length=6", "--set", "needs.disk=1MB"]
+    for name, source in (("data", data), ("vocabulary", vocab), ("output", out)):
+        words += ["--set", f"volumes.{name}.source={source}"]
+    done = place.run(JOBS / "glue.yaml", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for split in ("train", "dev"):
+        records = [decode_example(record) for record in read_records(out / f"{split}.tfrecord")]
+        assert [record["input_ids"] for record in records] == [[2, 5, 7, 3, 0, 0], [2, 6, 3, 0, 0, 0]]
+        assert [record["label_ids"] for record in records] == [[1], [0]]
+    first, second = logs(place)
+    assert "train.tfrecord: 2 records" in first and "dev.tfrecord: 2 records" in second
