@@ -11,7 +11,7 @@ from launcher.cli.summary import print_result
 from launcher.errors import ExitCode, LostContact
 from launcher.logs.sources import find_sources, load_plan
 from launcher.logs.tail import LogTail
-from launcher.run.events import read_events
+from launcher.run.events import Event, read_events
 from launcher.run.rundir import RunDir
 
 _TICK = 0.1
@@ -55,6 +55,8 @@ class _Follower:
         self._quiet = quiet
         self._narrator = Narrator()
         self._tail: LogTail | None = None
+        self._error: Event | None = None
+        """The last one."""
 
     def until_end(self) -> int:
         """Exit code of the run."""
@@ -69,8 +71,10 @@ class _Follower:
                     self._say_rest(event["event"])
                     for line in self._narrator.tell(event):
                         self._say(line)
+                    self._error = event if event["event"] == "error" else self._error
                 if not supervised:
                     if self._narrator.end is not None:
+                        self._say_why_unknown()
                         return self._narrator.end
                     if self._directory.result.exists():  # killed after it had written that
                         return int(json_module.loads(self._directory.result.read_text("utf-8"))["exit_code"])
@@ -100,6 +104,12 @@ class _Follower:
             self._say(f"{'':11}[{_SPOKESMAN}] {line}")
         if self._tail.is_done:
             time.sleep(_TICK)
+
+    def _say_why_unknown(self) -> None:
+        """To whom has seen no progress, where no result tells."""
+        if self._quiet and self._error is not None and not self._directory.result.exists():
+            for line in self._narrator.texts(self._error):
+                say(line)
 
     def _say_rest(self, kind: str) -> None:
         """When an attempt is over, what rank 0 said last."""
