@@ -39,14 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
     made_from = {
         split: _made_from(options, task, split, source, vocab_sha256) for split, source in sources.items()
     }
-    pending = [split for split in sources if not is_up_to_date(_output(options, split), made_from[split])]
-    for split in sources:
+    mine = share_of(list(sources))
+    pending = [split for split in mine if not is_up_to_date(_output(options, split), made_from[split])]
+    for split in mine:
         if split not in pending:
             say(f"{_output(options, split)} is up to date")
     if pending:
         vocabulary = load_vocabulary(options.vocab)
-        check_rows(task, {split: sources[split] for split in pending}, options.skip_malformed)
-        for split in share_of(pending):
+        check_rows(task, sources, options.skip_malformed)
+        for split in pending:
             maker = RecordMaker(task, vocabulary, not options.cased, options.max_seq_length)
             write_records(_output(options, split), task, split, sources[split], maker, made_from[split])
     return 0

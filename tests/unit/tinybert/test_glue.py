@@ -374,9 +374,11 @@ def test_ranks_share_the_files(place, monkeypatch):
     monkeypatch.setenv("RANK_SIZE", "2")
     for rank, expected in enumerate(("train", "dev")):
         monkeypatch.setenv("RANK_ID", str(rank))
+        assert run(place, "sst2", out="shared") == 0  # what another rank has finished is not shared anew
         assert run(place, "sst2", out=f"out{rank}") == 0
         names = {path.name for path in (place / f"out{rank}").iterdir()}
         assert names == {f"{expected}.tfrecord", f"{expected}.tfrecord.json"}
+    assert len(list((place / "shared").glob("*.tfrecord"))) == 2
 
 
 @real_data
