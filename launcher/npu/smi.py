@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from launcher.npu import ToolError, unexpected
+from launcher.npu import unexpected
 from launcher.npu.table import Rows, read_rows
 
 _TOOL = "npu-smi"
@@ -269,24 +269,3 @@ def _number(text: str, said: str) -> int:
     if not _ID.fullmatch(text):
         raise unexpected(_TOOL, said)
     return int(text)
-
-
-__all__ = [
-    "Card",
-    "Chip",
-    "Health",
-    "Info",
-    "Mapped",
-    "Process",
-    "Remap",
-    "Spod",
-    "ToolError",
-    "Usage",
-    "parse_health",
-    "parse_info",
-    "parse_list",
-    "parse_map",
-    "parse_remap",
-    "parse_spod",
-    "with_physical",
-]

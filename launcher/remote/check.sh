@@ -3,14 +3,6 @@
 # port, free (a port that would do for the scheduler), lock_root, lock, driver; ends, each, deep: volumes that are
 # compared; npu_smi, hccn_tool, hccn_conf, npu, ping. What takes time goes on beside the rest.
 
-newline='
-'
-fact() { # name, words: on one line
-    case $2 in
-        *"$newline"*) printf '%s %s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')" ;;
-        *) printf '%s %s\n' "$1" "$2" ;;
-    esac
-}
 nearest() { # path: itself, or the first directory above it that is there
     above=$1
     while [ ! -e "$above" ] && [ ! -L "$above" ]; do above=${above%/*} && [ -n "$above" ] || above=/; done

@@ -6,6 +6,14 @@ die() { printf '%s\n' "$2" >&2; exit "$1"; }
 write() { # file, words
     printf '%s\n' "$2" >"$1.$$.tmp" && mv "$1.$$.tmp" "$1" # two at once must not meet
 }
+newline='
+'
+fact() { # name, words: on one line
+    case $2 in
+        *"$newline"*) printf '%s %s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')" ;;
+        *) printf '%s %s\n' "$1" "$2" ;;
+    esac
+}
 now() { date +%s.%N | sed 's/[.]N$/.0/'; }
 highest_epoch() { # run directory
     highest=0

@@ -2,9 +2,6 @@
 # fact a line. NPUs are asked side by side; `said` and ANSWER are those of the check.
 npu_smi=$1 hccn_tool=$2 hccn_conf=$3 version_file=$4 sudo=$5
 
-fact() { # name, words: on one line
-    printf '%s %s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ')"
-}
 by_docker() { # words
     if [ -n "$sudo" ]; then sudo -n docker "$@"; else docker "$@"; fi
 }

@@ -4,8 +4,6 @@
 export LC_ALL=C
 cd "$1" || exit 1
 shift
-newline='
-'
 for name; do
     shift
     [ -L "$name" ] || [ ! -d "$name" ] || set -- "$@" "$name"
