@@ -57,7 +57,7 @@ run_command() { # in a subshell: no variable of the job meets one of this script
     launcher_driver=/usr/local/Ascend/driver/lib64 # not every set_env.sh knows of the driver
     launcher_driver=$launcher_driver:$launcher_driver/common:$launcher_driver/driver
     export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$launcher_driver"
-    export PYTHONPATH=/home/admin/code PYTHONDONTWRITEBYTECODE=1
+    export PYTHONPATH=/home/admin/code"${PYTHONPATH:+:$PYTHONPATH}" PYTHONDONTWRITEBYTECODE=1
     exec python -m tinybert.general_distill \
         --data=/home/admin/dataset/enwiki/tfrecord --teacher=/home/admin/teacher --output=/home/admin/output \
         --profile=base \

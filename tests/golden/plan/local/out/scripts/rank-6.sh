@@ -51,7 +51,7 @@ run_command() { # in a subshell: no variable of the job meets one of this script
     export GLOG_logtostderr=0
     export GLOG_v=3
     redacted >env.log
-    export PYTHONPATH=/var/tmp/launcher-@UID@/code/@CODE@ PYTHONDONTWRITEBYTECODE=1
+    export PYTHONPATH=/var/tmp/launcher-@UID@/code/@CODE@"${PYTHONPATH:+:$PYTHONPATH}" PYTHONDONTWRITEBYTECODE=1
     exec python -m tinybert.general_distill \
         --data=/data/enwiki --teacher=/data/teacher --output=/var/tmp/launcher-@UID@/runs/@RUN@/ckpt \
         --profile=tiny \
