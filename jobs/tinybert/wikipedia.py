@@ -1,8 +1,8 @@
 """Articles and sentences of a Wikipedia dump, whose markup the wikiextractor program removes.
 
 That program ends with 0 on a dump that is cut and leaves the last page out, so the dump is read through
-first (tinybert.dump). That pass also collects the templates in a file; with it wikiextractor reads pages from
-a pipe, so that it can be given some of the splits only, and the whole pages of a cut dump.
+first (tinybert.dump_scan). That pass also collects the templates in a file; with it wikiextractor reads pages
+from a pipe, so that it can be given some of the splits only, and the whole pages of a cut dump.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tinybert.dump import DumpContents, DumpReader, Split, scan_dump
+from tinybert.dump import DumpContents, DumpReader, Split
+from tinybert.dump_scan import scan_dump
 from tinybert.sentences import split_sentences
 from tinybert.stage import Progress, StageError, say
 

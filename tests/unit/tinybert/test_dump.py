@@ -3,7 +3,7 @@ from __future__ import annotations
 import bz2
 
 import pytest
-from tinybert.dump import scan_dump
+from tinybert.dump_scan import scan_dump
 from tinybert.stage import StageError
 
 HEAD = """<mediawiki version="0.10" xml:lang="de">
