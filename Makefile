@@ -16,7 +16,7 @@ RANKS   ?=
 STEPS   ?=
 ARGS    ?=
 
-.PHONY: bench-images bench-launch help smoke setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
+.PHONY: bench-data bench-images bench-launch help smoke setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
 .DELETE_ON_ERROR:
 
 help:
@@ -117,6 +117,12 @@ bench-launch: $(VENV)/.dev
 # An image from one host to 1 and to 8 others with links of 20 MB/s; prints Markdown.
 bench-images: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.images $(ARGS)
+
+# What pretraining data costs. TEXT= a corpus, VOCAB= its vocabulary; REFERENCE= a checkout of google-research/bert, whose
+# script ARGS=--reference-python=… runs, a Python that has TensorFlow.
+bench-data: $(VENV)/.dev
+	@test -n '$(TEXT)' -a -n '$(VOCAB)' || { echo "give TEXT= (a sentence a line) and VOCAB=" >&2; exit 2; }
+	$(BIN)/python -m tests.bench.data --text='$(TEXT)' --vocab='$(VOCAB)' $(if $(REFERENCE),--reference='$(REFERENCE)') $(ARGS)
 
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,19 +45,29 @@ def blocks_of(paths: Iterable[Path]) -> Iterator[bytes]:
     Raises StageError, with file and line, for bytes that are not UTF-8.
     """
     for path in paths:
+        yield from blocks_of_file(path, 0, path.stat().st_size)
+
+
+def blocks_of_file(path: Path, start: int, end: int) -> Iterator[bytes]:
+    """The same of a part of a file, which begins and ends with a line."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end:
+            raw = file.read(min(_BLOCK_BYTES, end - start))
+            raw = raw if raw.endswith(b"\n") else raw + file.readline()
+            block = raw.replace(b"\r", b"")
+            _check(block, path, start)
+            start += len(raw)
+            if block:
+                yield block if block.endswith(b"\n") else block + b"\n"
+
+
+def _check(block: bytes, path: Path, start: int) -> None:
+    try:
+        block.decode()
+    except UnicodeDecodeError:
         with path.open("rb") as file:
-            number = 1
-            for raw in _raw_blocks(file):
-                block = raw.replace(b"\r", b"")
-                decode(block, path, number)
-                number += raw.count(b"\n")
-                if block:
-                    yield block if block.endswith(b"\n") else block + b"\n"
-
-
-def _raw_blocks(file: BinaryIO) -> Iterator[bytes]:
-    while block := file.read(_BLOCK_BYTES):
-        yield block if block.endswith(b"\n") else block + file.readline()
+            decode(block, path, 1 + file.read(start).count(b"\n"))
 
 
 class CorpusReader:
@@ -76,7 +86,7 @@ class CorpusReader:
         self._room = _KEYS
 
     def read(self, blocks: Iterable[bytes]) -> tuple[FlatCorpus, dict[str, int]]:
-        """The corpus, and how much of what is in it. Raises StageError where there is no token."""
+        """The corpus, and how much of what is in it."""
         parts, unknown, segments = [], 0, 0
         progress = Progress()
         for block in blocks:
@@ -165,19 +175,18 @@ def _joined(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> FlatCorpu
 
 
 def _counts(corpus: FlatCorpus, unknown: int) -> dict[str, int]:
-    if not len(corpus.tokens):
-        raise StageError("the corpus holds no text: no line of it has a token")
-    counts = {
+    return {
         "documents": len(corpus.documents) - 1,
         "sentences": len(corpus.segments) - 1,
         "tokens": len(corpus.tokens),
         "unknown_tokens": unknown,
     }
-    return counts
 
 
 def say_counts(counts: dict[str, int]) -> None:
-    """Say what was read, and warn of a single document."""
+    """Say what was read, and warn of a single document. Raises StageError where there is no token."""
+    if not counts["tokens"]:
+        raise StageError("the corpus holds no text: no line of it has a token")
     say("read {documents} documents, {sentences} sentences, {tokens} tokens".format(**counts))
     if counts["documents"] == 1:
         say("warning: a single document: both halves of every next-sentence pair come from it")

@@ -3,11 +3,16 @@
 With the same arguments and seed the records are those of its create_pretraining_data.py, one by one, except
 that --masked-lm-prob 0 masks nothing. Input: a sentence a line, a blank line between documents; documents run
 on from one file to the next.
+
+With --stream the corpus is cut into parts, each of which is made like that with a seed of its own, in memory
+that does not grow with the corpus, by all cores and all ranks (RANK_ID, RANK_SIZE). What is finished is not
+done again after a kill.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import unicodedata
@@ -23,15 +28,19 @@ from tinybert.options import positive_int, probability, sequence_length
 from tinybert.records import RecordWriter
 from tinybert.shards import complete_manifest, require_ours, write_dataset
 from tinybert.stage import require_one_task, run_stage, say
+from tinybert.stream import Work, finish, make_shards, rank_from_environment, staging_of
+from tinybert.text_shards import TextShards
 from tinybert.tokenization import Vocabulary, load_vocabulary
 
 _UNKNOWN_WARNING = 0.05
+_MEGABYTE = 1_000_000
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the stage from the command line."""
     options = _parser().parse_args(arguments)
-    require_one_task()
+    if not options.stream:
+        require_one_task()
     started = time.monotonic()
     corpus = expand_paths(options.corpus)
     vocabulary = load_vocabulary(options.vocab)
@@ -47,8 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"{options.out} is up to date: {manifest['instances']} instances")
         return 0
     require_ours(options.out)
-    manifest = make_pretraining_data(options, corpus, vocabulary, made_from)
-    _say_summary(manifest, options.out, time.monotonic() - started)
+    say_if_cold()
+    make = make_in_parts if options.stream else make_pretraining_data
+    manifest = make(options, corpus, vocabulary, made_from)
+    if manifest is None:
+        say(f"{options.out}: this rank has finished; the data set is complete when all of them have")
+    else:
+        _say_summary(manifest, options.out, time.monotonic() - started)
     return 0
 
 
@@ -56,7 +70,6 @@ def make_pretraining_data(
     options: argparse.Namespace, corpus: list[Path], vocabulary: Vocabulary, made_from: dict[str, Any]
 ) -> dict[str, Any]:
     """Write the data set to `options.out` and return its manifest."""
-    say_if_cold()
     how = _instance_options(options)
     flat, counts = CorpusReader(vocabulary, not options.cased).read(blocks_of(corpus))
     say_counts(counts)
@@ -68,13 +81,35 @@ def make_pretraining_data(
         options.shards,
         {
             **made_from,
-            "instances": len(instances),
-            "max_seq_length": options.max_seq_length,
-            "max_predictions_per_seq": options.max_predictions_per_seq,
-            "vocab_size": vocabulary.size,
+            "instances": len(order),
+            **_sizes(options, vocabulary),
             "counts": counts,
         },
     )
+
+
+def make_in_parts(
+    options: argparse.Namespace, corpus: list[Path], vocabulary: Vocabulary, made_from: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Make the shards of this rank and return the manifest, or None while shards of other ranks lack."""
+    work = Work(
+        TextShards(corpus, options.shard_mb * _MEGABYTE),
+        vocabulary,
+        not options.cased,
+        _instance_options(options),
+        options.seed,
+        staging_of(options.out, made_from),
+    )
+    make_shards(work, *rank_from_environment(), options.workers)
+    return finish(options.out, work, made_from, _sizes(options, vocabulary))
+
+
+def _sizes(options: argparse.Namespace, vocabulary: Vocabulary) -> dict[str, int]:
+    return {
+        "max_seq_length": options.max_seq_length,
+        "max_predictions_per_seq": options.max_predictions_per_seq,
+        "vocab_size": vocabulary.size,
+    }
 
 
 def _say_summary(manifest: dict[str, Any], out: Path, seconds: float) -> None:
@@ -100,9 +135,9 @@ def _instance_options(options: argparse.Namespace) -> InstanceOptions:
 
 
 def _reproducible_arguments(options: argparse.Namespace) -> dict[str, Any]:
-    """All arguments but the paths: those are known by their content."""
-    paths = ("corpus", "vocab", "out")
-    return {name: value for name, value in sorted(vars(options).items()) if name not in paths}
+    """What decides on the output: no paths (those are known by their content), no number of workers."""
+    left_out = {"corpus", "vocab", "out", "workers", "shards" if options.stream else "shard_mb"}
+    return {name: value for name, value in sorted(vars(options).items()) if name not in left_out}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,10 +158,13 @@ def _parser() -> argparse.ArgumentParser:
         "--dupe-factor": (positive_int, 5, "passes over the corpus, each with its own masks"),
         "--seed": (int, 12345, "seed of all random choices"),
         "--shards": (positive_int, 8, "files to write; instance k goes to file k modulo this"),
+        "--shard-mb": (positive_int, 16, "with --stream: MB of text of each file"),
+        "--workers": (positive_int, len(os.sched_getaffinity(0)), "with --stream: processes on this host"),
     }
     for name, (kind, default, meaning) in numbers.items():
         add(name, type=kind, default=default, metavar="N", help=f"{meaning} (default {default})")
     add("--cased", action="store_true", help="keep case and accents (default: lower-case, strip accents)")
+    add("--stream", action="store_true", help="part by part, in flat memory, by many workers and ranks")
     add("--whole-word-mask", action="store_true", help="mask all pieces of a word together")
     return parser
 

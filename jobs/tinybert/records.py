@@ -23,6 +23,7 @@ _NAMES = (
 )
 _BYTES, _FLOAT_LIST, _INT64_LIST = 2, 2, 3  # of protocol buffers; see tfrecord.py
 _FLOAT_FEATURE = 4
+_BIT_FEATURES = (1, 5, 6)  # only 0 and 1: a byte each
 _MOST_VARINT = 5  # bytes of an int32 above 0
 _OVERHEAD = 400  # bytes of a record beside its values: names, tags, lengths, frame
 
@@ -146,7 +147,11 @@ def _put_head(out, at, number, size):
 
 
 @compiled
-def _payload_size(values, count):
+def _payload_size(feature, values, count):
+    if feature == _FLOAT_FEATURE:
+        return 4 * count
+    if feature in _BIT_FEATURES:
+        return count
     size = 0
     for at in range(count):
         size += _varint_size(values[at])
@@ -193,6 +198,9 @@ def _put_feature(out, at, feature, values, count, payload, names):
     for index in range(count):
         if feature == _FLOAT_FEATURE:
             at = _put_little_endian(out, at, 0x3F800000 if values[index] else 0, 4)  # 1.0 or 0.0
+        elif feature in _BIT_FEATURES:
+            out[at] = values[index]
+            at += 1
         else:
             at = _put_varint(out, at, values[index])
     return at
@@ -210,7 +218,7 @@ def _encode(tokens, instances, rows, layout, out):
         size = 0
         for feature in range(7):
             count = counts[feature]
-            payload = 4 * count if feature == _FLOAT_FEATURE else _payload_size(values[feature], count)
+            payload = _payload_size(feature, values[feature], count)
             payloads[feature] = payload
             entry = layout.names[feature, 0] + _field_size(_field_size(_field_size(payload)))
             size += _field_size(entry)

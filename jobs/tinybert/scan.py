@@ -23,27 +23,25 @@ from tinybert.tokenization import (
 IN_WORD, SPACE, ALONE, STRIPPED = range(4)
 TOKENS, LINES, KEYS, KEY_BYTES, POSITION = range(5)
 """What `Scanned.counts` counts."""
+_SEED, _SEED_OF_REST = 2166136261, 84696351  # of the hash: which half of the vocabulary
 _LONGEST = 200  # characters of a token; longer ones are [UNK]
 # Where all spaces are, and the punctuation that is frequent; at other punctuation the Tokenizer cuts.
 _LOOKED_AT = ((0x00, 0xBF), (0x1680, 0x1680), (0x2000, 0x205F), (0x3000, 0x301F), (0xFF01, 0xFF65))
 
 
 class Table(NamedTuple):
-    """A hash table of byte strings: open addressing, -1 for an empty slot."""
+    """A hash table of byte strings, open addressing; a slot is -1 or 31 bits of hash << 32 | key."""
 
     slots: np.ndarray
-    hashes: np.ndarray
     starts: np.ndarray
     bytes: np.ndarray
 
 
 class Pieces(NamedTuple):
-    """A vocabulary for ASCII words: tokens that begin one, tokens that continue one (without their "##")."""
+    """A vocabulary for ASCII words: all tokens, then those that continue a word, without their "##"."""
 
-    first: Table
-    first_ids: np.ndarray
-    rest: Table
-    rest_ids: np.ndarray
+    table: Table
+    ids: np.ndarray
     characters: np.ndarray  # the token of each ASCII character that stands alone
     longest: int
     unknown: int
@@ -61,9 +59,8 @@ class Scanned(NamedTuple):
 
 def new_table(keys: int, size: int) -> Table:
     """An empty table for so many keys of `size` bytes together."""
-    slots = 1 << (4 * keys).bit_length()
-    hashes, starts = np.zeros(keys, np.int64), np.zeros(keys + 1, np.int64)
-    return Table(np.full(slots, -1, np.int32), hashes, starts, np.zeros(size, np.uint8))
+    slots = np.full(1 << (4 * keys).bit_length(), -1, np.int64)
+    return Table(slots, np.zeros(keys + 1, np.int64), np.zeros(size, np.uint8))
 
 
 def new_scanned(text: bytes, keys: Table) -> Scanned:
@@ -74,17 +71,15 @@ def new_scanned(text: bytes, keys: Table) -> Scanned:
 
 
 def pieces_of(vocabulary: Vocabulary) -> Pieces:
-    """The vocabulary as tables."""
+    """The vocabulary as a table."""
     first = {token.encode(): index for token, index in vocabulary.ids.items()}
     mark = CONTINUATION.encode()
     rest = {token[len(mark) :]: index for token, index in first.items() if token.startswith(mark)}
     unknown = vocabulary.ids[UNK]
     characters = [vocabulary.ids.get(chr(point), unknown) for point in range(128)]
     return Pieces(
-        _filled(first),
-        np.array(list(first.values()), np.int32),
-        _filled(rest),
-        np.array(list(rest.values()), np.int32),
+        _filled([*first, *rest], len(first)),
+        np.array([*first.values(), *rest.values()], np.int32),
         np.array(characters, np.int32),
         max(map(len, first)),
         unknown,
@@ -116,90 +111,95 @@ def _ends_sigma(char: str) -> bool:
     return f"ΑΣ{char}Α".lower()[1] == "ς"
 
 
-def _filled(keys: dict[bytes, int]) -> Table:
+def _filled(keys: list[bytes], first: int) -> Table:
     content, ends = b"".join(keys) + b"\0", np.cumsum([0, *map(len, keys)], dtype=np.int64)
     table = new_table(len(keys) + 1, len(content))
-    _enter(np.frombuffer(content, np.uint8), ends, table, np.zeros(5, np.int64))
+    _enter(np.frombuffer(content, np.uint8), ends, first, table, np.zeros(5, np.int64))
     return table
 
 
 @compiled
-def _hash(text, start, end):
-    value = 2166136261
+def _hash(text, start, end, seed):
+    value = seed
     for at in range(start, end):
-        value = ((value ^ text[at]) * 16777619) & 0xFFFFFFFF
+        value = ((value ^ text[at]) * 16777619) & 0x7FFFFFFF
     return value
 
 
 @compiled
-def _find(text, start, end, value, table):
-    """The number of the key that text[start:end] with this hash is, or -1 - (slot where it would be)."""
-    mask = len(table.slots) - 1
+def _find(text, start, end, value, slots, starts, content):
+    """The number of the key text[start:end] with this hash, or -1 - (slot to put it in)."""
+    mask = len(slots) - 1
     slot = (value ^ (value >> 15)) & mask
-    while table.slots[slot] >= 0:
-        key = table.slots[slot]
-        at = table.starts[key]
-        if table.hashes[key] == value and table.starts[key + 1] - at == end - start:
-            same = True
-            for offset in range(end - start):
-                if table.bytes[at + offset] != text[start + offset]:
-                    same = False
-                    break
-            if same:
-                return np.int64(key)
+    while slots[slot] >= 0:
+        if slots[slot] >> 32 == value:
+            key = slots[slot] & 0xFFFFFFFF
+            at = starts[key]
+            if starts[key + 1] - at == end - start:
+                offset = 0
+                while offset < end - start and content[at + offset] == text[start + offset]:
+                    offset += 1
+                if offset == end - start:
+                    return key
         slot = (slot + 1) & mask
     return -1 - slot
 
 
 @compiled
-def _key_of(text, start, end, table, counts):
+def _key_of(text, start, end, seed, table, counts):
     """The number of a key, entered if it is new; -1 where the table is full."""
-    value = _hash(text, start, end)
-    key = _find(text, start, end, value, table)
+    slots, starts, content = table
+    value = _hash(text, start, end, seed)
+    key = _find(text, start, end, value, slots, starts, content)
     if key >= 0:
         return key
-    slot = -1 - key
     number, size = counts[KEYS], counts[KEY_BYTES]
-    if number == len(table.hashes) or size + end - start > len(table.bytes):
+    if number == len(starts) - 1 or size + end - start > len(content):
         return np.int64(-1)
-    table.slots[slot] = number
-    table.hashes[number] = value
-    for at in range(start, end):
-        table.bytes[size + at - start] = text[at]
-    table.starts[number + 1] = size + end - start
+    slots[-1 - key] = value << 32 | number
+    content[size : size + end - start] = text[start:end]
+    starts[number + 1] = size + end - start
     counts[KEYS] += 1
     counts[KEY_BYTES] = size + end - start
     return number
 
 
 @compiled
-def _enter(content, ends, table, counts):
+def _enter(content, ends, first, table, counts):
+    """Enter the keys: the `first` ones with one seed, the others with another.
+
+    With different seeds no key has the same hash: the two kinds are never taken for one another.
+    """
     for key in range(len(ends) - 1):
-        _key_of(content, ends[key], ends[key + 1], table, counts)
+        _key_of(content, ends[key], ends[key + 1], _SEED if key < first else _SEED_OF_REST, table, counts)
 
 
 @compiled
-def _add_pieces(word, size, pieces, hashes, tokens, count):
-    """Append the pieces of a word of ASCII characters, the longest first, and return the count of tokens."""
+def _add_pieces(word, size, hashes, pieces, tokens, count):
+    """Append the pieces of a word of ASCII characters, the longest first, and return the count of tokens.
+
+    hashes[i] is the hash of the first i + 1 characters.
+    """
+    slots, starts, content = pieces.table
     before = count
     start = 0
     while start < size:
-        table, ids = (pieces.rest, pieces.rest_ids) if start else (pieces.first, pieces.first_ids)
         end = min(size, start + pieces.longest)
-        value = 2166136261
-        for at in range(start, end):
-            value = ((value ^ word[at]) * 16777619) & 0xFFFFFFFF
-            hashes[at] = value
+        if start:
+            value = _SEED_OF_REST
+            for at in range(start, end):
+                value = ((value ^ word[at]) * 16777619) & 0x7FFFFFFF
+                hashes[at] = value
         key = np.int64(-1)
         while end > start:
-            key = _find(word, start, end, hashes[end - 1], table)
+            key = _find(word, start, end, hashes[end - 1], slots, starts, content)
             if key >= 0:
                 break
             end -= 1
         if key < 0:
             tokens[before] = pieces.unknown
             return before + 1
-        tokens[count] = ids[key]
+        tokens[count] = pieces.ids[key]
         count += 1
         start = end
     return count
@@ -213,7 +213,7 @@ def _is_ascii_punctuation(byte):
 @compiled
 def _add_ascii(text, start, end, lower_case, pieces, word, hashes, tokens, count):
     """Append the tokens of text[start:end], which is ASCII and has no space."""
-    size = 0
+    size, value = 0, _SEED
     for at in range(start, end + 1):
         byte = text[at] if at < end else np.uint8(33)
         if byte < 32 or byte == 127:
@@ -223,14 +223,16 @@ def _add_ascii(text, start, end, lower_case, pieces, word, hashes, tokens, count
                 tokens[count] = pieces.unknown
                 count += 1
             elif size:
-                count = _add_pieces(word, size, pieces, hashes, tokens, count)
-            size = 0
+                count = _add_pieces(word, size, hashes, pieces, tokens, count)
+            size, value = 0, _SEED
             if at < end:
                 tokens[count] = pieces.characters[byte]
                 count += 1
             continue
         if size < _LONGEST:
             word[size] = byte + 32 if lower_case and 65 <= byte <= 90 else byte
+            value = ((value ^ word[size]) * 16777619) & 0x7FFFFFFF
+            hashes[size] = value
         size += 1
     return count
 
@@ -263,7 +265,7 @@ def _add_run(text, start, end, is_ascii, lower_case, pieces, word, hashes, scann
     """Append the tokens of a piece of text between two cuts; -1 where the table of keys is full."""
     if is_ascii:
         return _add_ascii(text, start, end, lower_case, pieces, word, hashes, scanned.tokens, count)
-    key = _key_of(text, start, end, scanned.keys, scanned.counts)
+    key = _key_of(text, start, end, _SEED, scanned.keys, scanned.counts)
     if key < 0:
         return np.int64(-1)
     scanned.tokens[count] = -1 - key

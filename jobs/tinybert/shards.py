@@ -12,7 +12,7 @@ from tinybert.artifacts import SCHEMA, read_json, write_json
 from tinybert.stage import StageError, say
 
 MANIFEST = "manifest.json"
-_STAGING = ".unfinished"
+STAGING = ".unfinished"
 _SHARD_NAMES = "part-*-of-*.tfrecord"
 
 Example = TypeVar("Example")
@@ -59,7 +59,7 @@ def write_dataset(
         files.append(_write_shard(path, examples[index::shard_count], write))
         say(f"wrote {path.name}: {files[-1]['instances']} instances, {files[-1]['bytes']} bytes")
     manifest = {"schema": SCHEMA, **manifest, "files": files}
-    _publish(directory, staging, manifest)
+    publish(directory, staging, manifest)
     return manifest
 
 
@@ -67,13 +67,13 @@ def require_ours(directory: Path) -> None:
     """Raise StageError where writing to `directory` would delete shards that no stage of ours wrote."""
     if directory.exists() and not directory.is_dir():
         raise StageError(f"{directory} is not a directory")
-    ours = (directory / MANIFEST).exists() or (directory / _STAGING).exists()
+    ours = (directory / MANIFEST).exists() or any(directory.glob(f"{STAGING}*"))
     if not ours and any(directory.glob(_SHARD_NAMES)):
         raise StageError(f"{directory} holds TFRecord shards without {MANIFEST}: name another directory")
 
 
 def _empty_staging(directory: Path) -> Path:
-    staging = directory / _STAGING
+    staging = directory / STAGING
     try:
         if staging.exists():
             shutil.rmtree(staging)
@@ -93,11 +93,17 @@ def _write_shard(
         return {"name": path.name, "instances": len(examples), "bytes": file.tell()}
 
 
-def _publish(directory: Path, staging: Path, manifest: dict[str, Any]) -> None:
-    (directory / MANIFEST).unlink(missing_ok=True)
-    for old in directory.glob(_SHARD_NAMES):
-        old.unlink()
+def publish(directory: Path, staging: Path, manifest: dict[str, Any]) -> None:
+    """Put what `staging` holds in the place of an earlier data set; a call that was killed is done again."""
+    begun = staging / "published"
+    if not begun.exists():
+        (directory / MANIFEST).unlink(missing_ok=True)
+        for old in directory.glob(_SHARD_NAMES):
+            old.unlink()
+        begun.touch()
     for file in manifest["files"]:
-        (staging / file["name"]).replace(directory / file["name"])
+        if (staging / file["name"]).exists():
+            (staging / file["name"]).replace(directory / file["name"])
     write_json(directory / MANIFEST, manifest)
-    staging.rmdir()
+    for left in directory.glob(f"{STAGING}*"):
+        shutil.rmtree(left)

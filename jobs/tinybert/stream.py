@@ -1,0 +1,201 @@
+"""Pretraining data of a corpus of any size in flat memory: part by part, each an exact run with its own seed.
+
+Part k of the corpus becomes shard k. Its random next sentences come from its own documents, and its records
+are shuffled among themselves. Nothing depends on who makes it: workers and ranks take every n-th.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from tinybert.artifacts import SCHEMA, read_json, write_json, written_by_rename
+from tinybert.flat_corpus import CorpusReader
+from tinybert.instances import InstanceOptions, make_instances
+from tinybert.records import RecordWriter
+from tinybert.shards import STAGING, complete_manifest, publish
+from tinybert.stage import StageError, say
+from tinybert.text_shards import TextShards
+from tinybert.tokenization import Vocabulary
+
+_COUNTS = ("documents", "sentences", "tokens", "unknown_tokens")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all shards have in common. `staging` holds those that are finished, each with a JSON beside it."""
+
+    text: TextShards
+    vocabulary: Vocabulary
+    lower_case: bool
+    how: InstanceOptions
+    seed: int
+    staging: Path
+
+    def part(self, shard: int) -> Path:
+        """The file of a shard, until all are there."""
+        return self.staging / f"part-{shard:05d}-of-{self.text.count:05d}.tfrecord"
+
+    def note(self, shard: int) -> Path:
+        """What says that a shard is finished, and what is in it."""
+        return self.part(shard).with_suffix(".json")
+
+    def finished(self, shard: int) -> dict[str, Any] | None:
+        """What is in a finished shard, else None."""
+        note, part = read_json(self.note(shard)), self.part(shard)
+        if note is None or not note["bytes"]:
+            return note
+        # publish() was killed if it is in its place already.
+        places = (part, self.staging.parent / part.name)
+        return note if any(p.is_file() and p.stat().st_size == note["bytes"] for p in places) else None
+
+
+def rank_from_environment() -> tuple[int, int]:
+    """RANK_ID and RANK_SIZE; 0 of 1 where there are none. Raises StageError where they cannot be."""
+    rank, ranks = (os.environ.get(name, default) for name, default in (("RANK_ID", "0"), ("RANK_SIZE", "1")))
+    if os.environ.get("MS_ROLE") == "MS_SCHED":
+        raise StageError("this stage needs no scheduler: give the job launch: none")
+    if not (rank.isdecimal() and ranks.isdecimal() and int(rank) < int(ranks)):
+        raise StageError(f"RANK_ID is {rank!r} and RANK_SIZE {ranks!r}")
+    return int(rank), int(ranks)
+
+
+def seed_of(seed: int, shard: int) -> int:
+    """The seed of a shard."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {shard}".encode()).digest()[:8], "little")
+
+
+def staging_of(directory: Path, made_from: dict[str, Any]) -> Path:
+    """Where unfinished work on this very data set is kept."""
+    key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+    staging = directory / f"{STAGING}-{key}"
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StageError(f"cannot write {directory}: {error.filename}: {error.strerror}") from error
+    return staging
+
+
+def make_shards(work: Work, rank: int, ranks: int, workers: int) -> None:
+    """Make those of every `ranks`-th shard from `rank` on that are not finished.
+
+    Raises StageError where the corpus cannot be used.
+    """
+    mine = range(rank, work.text.count, ranks)
+    todo = [shard for shard in mine if work.finished(shard) is None]
+    say(f"{len(mine)} of {work.text.count} shards are for this rank, {len(mine) - len(todo)} are finished")
+    _warm_up(work)
+    for done, (shard, note) in enumerate(_results(work, todo, min(workers, len(todo))), 1):
+        say(f"shard {shard}: {note['instances']} instances; {done} of {len(todo)} shards")
+
+
+def _results(work: Work, todo: list[int], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What forked workers say, as it comes. They end with the first that fails."""
+    fork = multiprocessing.get_context("fork")
+    processes, readers = [], []
+    for number in range(workers):
+        reader, writer = fork.Pipe(duplex=False)
+        process = fork.Process(target=_work, args=(work, todo[number::workers], writer, os.getpid()))
+        process.start()
+        writer.close()
+        processes.append(process)
+        readers.append(reader)
+    try:
+        while readers:
+            for reader in wait(readers):
+                try:
+                    yield _checked(reader.recv())
+                except EOFError:
+                    readers.remove(reader)
+    finally:
+        for process in processes:
+            if readers:
+                process.terminate()
+            process.join()
+    failed = [process.exitcode for process in processes if process.exitcode]
+    if failed:
+        raise RuntimeError(f"a worker ended with {failed[0]} (-9: killed, perhaps for want of memory)")
+
+
+def _checked(said: tuple[int, dict[str, Any]] | str) -> tuple[int, dict[str, Any]]:
+    if isinstance(said, str):
+        raise StageError(said)
+    return said
+
+
+def _work(work: Work, shards: list[int], writer: Connection, parent: int) -> None:
+    for shard in shards:
+        if os.getppid() != parent:  # killed: nobody waits for more
+            return
+        try:
+            writer.send((shard, _make_shard(work, shard)))
+        except StageError as error:
+            writer.send(str(error))
+            return
+
+
+def _make_shard(work: Work, shard: int) -> dict[str, Any]:
+    note: dict[str, Any] = {"name": work.part(shard).name, "instances": 0, "bytes": 0}
+    corpus, counts = CorpusReader(work.vocabulary, work.lower_case).read(work.text.blocks(shard))
+    if counts["tokens"]:  # none where one document is longer than a shard
+        instances, order = make_instances(corpus, work.vocabulary, work.how, seed_of(work.seed, shard))
+        with written_by_rename(work.part(shard)) as file:
+            RecordWriter(corpus, instances, work.vocabulary, work.how).write(file, order)
+            note.update(instances=len(order), bytes=file.tell())
+    note["counts"] = counts
+    write_json(work.note(shard), note)
+    return note
+
+
+def _warm_up(work: Work) -> None:
+    """Load or compile everything once, before workers are forked."""
+    corpus, _ = CorpusReader(work.vocabulary, work.lower_case).read([b"a\n"])
+    instances, order = make_instances(corpus, work.vocabulary, work.how, 0)
+    with open(os.devnull, "wb") as file:
+        RecordWriter(corpus, instances, work.vocabulary, work.how).write(file, order)
+
+
+def finish(
+    directory: Path, work: Work, made_from: dict[str, Any], more: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Publish the data set, once all shards of all ranks are finished: its manifest, else None."""
+    with _locked(directory):
+        manifest = complete_manifest(directory, made_from)
+        if manifest is not None:
+            return manifest
+        notes = [work.finished(shard) for shard in range(work.text.count)]
+        found = [note for note in notes if note is not None]
+        if len(found) < len(notes):
+            return None
+        manifest = {
+            "schema": SCHEMA,
+            **made_from,
+            "instances": sum(note["instances"] for note in found),
+            **more,
+            "counts": {name: sum(note["counts"][name] for note in found) for name in _COUNTS},
+            "files": [
+                {key: note[key] for key in ("name", "instances", "bytes")} for note in found if note["bytes"]
+            ],
+        }
+        if not manifest["instances"]:
+            raise StageError("the corpus holds no text: no line of it has a token")
+        publish(directory, work.staging, manifest)
+        (directory / ".lock").unlink()  # who waits for it finds the manifest
+    return manifest
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """One rank at a time, also over NFS."""
+    with (directory / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,166 @@
+"""Parts of a corpus, made by any number of workers and ranks."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from tinybert import text_shards
+from tinybert.flat_corpus import CorpusReader, blocks_of
+from tinybert.instances import InstanceOptions, make_instances
+from tinybert.pretraining_data import main
+from tinybert.records import RecordWriter
+from tinybert.stage import StageError, run_stage
+from tinybert.stream import seed_of
+from tinybert.text_shards import TextShards
+from tinybert.tokenization import SPECIAL_TOKENS, load_vocabulary
+
+WORDS = ["a", "b", "c", "##a", "##b", "é", "."]
+
+
+def write_corpus(directory, files=3):
+    rng = random.Random(1)
+    paths = []
+    for number in range(files):
+        lines = ["".join(rng.choices("abcé. ", k=40)).strip() or "a" for _ in range(900)]
+        for at in range(7, 900, 9):
+            lines[at] = rng.choice(["", " \r", "\u3000"])
+        paths.append(directory / f"{number}.txt")
+        paths[-1].write_bytes("\n".join(lines).encode())
+    return paths
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """Arguments for a corpus of several parts of 16 kB."""
+    monkeypatch.setattr("tinybert.pretraining_data._MEGABYTE", 16_000)
+    write_corpus(tmp_path)
+    (tmp_path / "vocab.txt").write_text("\n".join([*SPECIAL_TOKENS, *WORDS]))
+    return [
+        f"--corpus={tmp_path}/?.txt",
+        f"--vocab={tmp_path}/vocab.txt",
+        "--stream",
+        "--shard-mb=1",
+        "--max-seq-length=32",
+        "--max-predictions-per-seq=5",
+    ]
+
+
+def run(given, out, *more):
+    return run_stage(lambda: main([*given, f"--out={out}", *more]))
+
+
+def content(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_parts_are_the_corpus_cut_at_blank_lines(tmp_path):
+    paths = write_corpus(tmp_path)
+    text = TextShards(paths, 16_000)
+    assert text.count == 8
+    parts = [b"".join(text.blocks(index)) for index in range(text.count)]
+    assert b"".join(parts) == b"".join(blocks_of(paths))
+    for part in parts[:-1]:
+        assert part
+        assert not part.decode().split("\n")[-2].strip()
+
+
+def test_a_document_longer_than_a_part_leaves_parts_empty(tmp_path):
+    (tmp_path / "f").write_text("a\n" * 500 + "\nb\n")
+    text = TextShards([tmp_path / "f"], 200)
+    sizes = [sum(map(len, text.blocks(index))) for index in range(text.count)]
+    assert sizes == [1001, 0, 0, 0, 0, 2]
+
+
+def test_a_document_too_long_for_memory_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_shards, "_LONGEST_DOCUMENT", 300)
+    (tmp_path / "f").write_text("a\n" * 500)
+    with pytest.raises(StageError, match="f: no blank line within"):
+        list(TextShards([tmp_path / "f"], 200).blocks(0))
+
+
+def test_a_shard_is_the_exact_run_of_its_part(tmp_path, given):
+    assert run(given, tmp_path / "out") == 0
+    vocabulary = load_vocabulary(tmp_path / "vocab.txt")
+    how = InstanceOptions(32, 5, 0.15, 0.1, 5, False)
+    blocks = TextShards(sorted(tmp_path.glob("?.txt")), 16_000).blocks(3)
+    corpus, _ = CorpusReader(vocabulary, True).read(blocks)
+    instances, order = make_instances(corpus, vocabulary, how, seed_of(12345, 3))
+    with (tmp_path / "shard").open("wb") as file:
+        RecordWriter(corpus, instances, vocabulary, how).write(file, order)
+    assert (tmp_path / "shard").read_bytes() == content(tmp_path / "out")["part-00003-of-00008.tfrecord"]
+
+
+def test_output_does_not_depend_on_workers_and_ranks(tmp_path, given, monkeypatch, capsys):
+    assert run(given, tmp_path / "one", "--workers=1") == 0
+    assert run(given, tmp_path / "three", "--workers=3") == 0
+    monkeypatch.setenv("RANK_SIZE", "2")
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK_ID", rank)
+        assert run(given, tmp_path / "ranks") == 0
+        if rank == "1":
+            assert "this rank has finished" in capsys.readouterr().err
+            assert not (tmp_path / "ranks" / "manifest.json").exists()
+    assert content(tmp_path / "one") == content(tmp_path / "three") == content(tmp_path / "ranks")
+    manifest = json.loads((tmp_path / "one" / "manifest.json").read_text())
+    assert manifest["instances"] == sum(file["instances"] for file in manifest["files"]) > 1000
+    assert manifest["counts"]["documents"] == 301
+
+
+def test_finished_shards_are_not_made_again(tmp_path, given, monkeypatch, capsys):
+    monkeypatch.setenv("RANK_SIZE", "2")
+    assert run(given, tmp_path / "out") == 0
+    (staging,) = (tmp_path / "out").glob(".unfinished-*")
+    (staging / "part-00002-of-00008.json").unlink()  # as killed between the shard and its note
+    (staging / "part-00004-of-00008.tfrecord").write_bytes(b"cut")
+    before = (staging / "part-00000-of-00008.tfrecord").stat().st_mtime_ns
+    monkeypatch.delenv("RANK_SIZE")
+    assert run(given, tmp_path / "out") == 0
+    assert "8 of 8 shards are for this rank, 2 are finished" in capsys.readouterr().err
+    assert (tmp_path / "out" / "part-00000-of-00008.tfrecord").stat().st_mtime_ns == before
+    assert run(given, tmp_path / "again") == 0
+    assert content(tmp_path / "out") == content(tmp_path / "again")
+    assert run(given, tmp_path / "out") == 0
+    assert "out is up to date" in capsys.readouterr().err
+
+
+def test_killed_while_publishing_nothing_is_made_again(tmp_path, given, monkeypatch, capsys):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+
+        def killed(*_):
+            raise KeyboardInterrupt
+
+        patch.setattr("tinybert.shards.write_json", killed)
+        run(given, tmp_path / "out")
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    assert run(given, tmp_path / "out") == 0
+    assert "8 are finished" in capsys.readouterr().err
+    assert run(given, tmp_path / "again") == 0
+    assert content(tmp_path / "out") == content(tmp_path / "again")
+
+
+def test_bad_input_of_a_worker_is_named(tmp_path, given, capsys):
+    text = (tmp_path / "1.txt").read_bytes()
+    lines = text.split(b"\n")
+    lines[600] += b"\xe9"
+    (tmp_path / "1.txt").write_bytes(b"\n".join(lines))
+    assert run(given, tmp_path / "out") == 2
+    assert "1.txt:601: not UTF-8" in capsys.readouterr().err
+
+
+def test_corpus_without_text(tmp_path, given, capsys):
+    for path in tmp_path.glob("?.txt"):
+        path.write_text("\n\n")
+    assert run(given, tmp_path / "out") == 2
+    assert "no text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("RANK_ID", "1", "RANK_ID is '1' and RANK_SIZE '1'"), ("MS_ROLE", "MS_SCHED", "launch: none")],
+)
+def test_ranks_that_cannot_be(tmp_path, given, monkeypatch, capsys, name, value, message):
+    monkeypatch.setenv(name, value)
+    assert run(given, tmp_path / "out") == 2
+    assert message in capsys.readouterr().err
