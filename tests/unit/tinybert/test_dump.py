@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import bz2
+from dataclasses import replace
 
 import pytest
+from tinybert.dump import DumpReader
 from tinybert.dump_scan import scan_dump
 from tinybert.stage import StageError
 
@@ -91,3 +93,30 @@ def test_no_dump(tmp_path, content, message):
 def test_bz2_that_is_none(tmp_path):
     with pytest.raises(StageError, match=r"no whole page \(Invalid data stream\)"):
         scan(tmp_path, "Some text", "dump.bz2")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2), (2, 0), (1, 1)])
+@pytest.mark.parametrize("form", ["dump.xml", "one.bz2", "many.bz2"])
+def test_splits_are_read_in_any_order(tmp_path, form, order):
+    pieces = [HEAD, *PAGES, TAIL]
+    path = tmp_path / form
+    if form == "many.bz2":
+        path.write_bytes(b"".join(bz2.compress(piece.encode()) for piece in pieces))
+    else:
+        path.write_bytes(bz2.compress(DUMP.encode()) if form == "one.bz2" else DUMP.encode())
+    splits = [*scan_dump(path, 1).splits]
+    assert [split.articles for split in splits] == [1, 1]
+    splits.append(replace(splits[1], start=splits[1].start + 3, end=splits[1].end - 3))
+    texts = [PAGES[0], PAGES[1], PAGES[1].encode()[3:-3].decode()]
+    reader = DumpReader(path)
+    for index in order:
+        assert b"".join(reader.read_split(splits[index])).decode() == texts[index]
+
+
+def test_dump_that_becomes_shorter_while_it_is_read(tmp_path):
+    path = tmp_path / "dump.xml"
+    path.write_text(DUMP)
+    (split, _) = scan_dump(path, 1).splits
+    path.write_text(DUMP[: split.start + 10])
+    with pytest.raises(StageError, match="has become shorter"):
+        list(DumpReader(path).read_split(split))

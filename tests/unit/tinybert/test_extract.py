@@ -239,6 +239,23 @@ def test_ranks_share_the_splits(plain, tmp_path, monkeypatch):
     assert (shared / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
 
 
+def test_wikiextractor_that_fails_after_a_split(plain, tmp_path, monkeypatch, capsys):
+    fake = tmp_path / "fake" / "wikiextractor"
+    fake.mkdir(parents=True)
+    (fake / "__init__.py").touch()
+    article = '{"id": "1", "text": "Page 1."}'
+    (fake / "WikiExtractor.py").write_text(f"import sys\nprint({article!r})\nsys.exit('out of memory')\n")
+    monkeypatch.setenv("PYTHONPATH", str(fake.parent))
+    out = tmp_path / "out"
+    assert run(plain, out, "--split-bytes", 1) == 2
+    assert "wikiextractor ended with exit code 1; its messages are above" in capsys.readouterr().err
+    assert [part.read_text() for part in parts(out)] == ["Page 1.\n\n"]
+    before = finished(out)
+    monkeypatch.delenv("PYTHONPATH")
+    assert run(plain, out, "--split-bytes", 1) == 0
+    assert before.items() <= finished(out).items()
+
+
 def start(dump, out, *more):
     """The stage as a process, at its own pace."""
     command = [
@@ -308,9 +325,9 @@ def test_real_dumps_are_those_of_one_sequential_run(tmp_path, wiki, language):
 
 @real_data
 def test_real_dump_in_many_streams(tmp_path):
-    (source,) = WIKI.glob("viwiki-*.bz2")
-    dump = tmp_path / "viwiki.xml.bz2"
+    (source,) = WIKI.glob("enwiki-*.bz2")
+    dump = tmp_path / "enwiki.xml.bz2"
     dump.write_bytes(multistream(bz2.decompress(source.read_bytes()).decode(), 100))
     for name, path in (("one", source), ("many", dump)):
-        assert run(path, tmp_path / name, "--allow-truncated", "--split-bytes", 3_000_000) == 0
+        assert run(path, tmp_path / name, "--split-bytes", 1_000_000) == 0
     assert text_of(tmp_path / "one") == text_of(tmp_path / "many")
