@@ -26,6 +26,18 @@ def derive(bed, host: str, name: str, size: str = "20M", base: str = SMALL) -> N
     )
 
 
+def derive_for_arm(bed, host: str, name: str) -> None:
+    """The small image, but that it says that it is for another architecture."""
+    bed.exec(
+        host,
+        f"mkdir -p /tmp/arm && docker save {SMALL} | tar -x -C /tmp/arm && cd /tmp/arm && "
+        'config=$(sed \'s/.*"Config":"\\([^"]*\\).*/\\1/\' manifest.json) && '
+        'sed -i \'s/"architecture":"amd64"/"architecture":"arm64"/\' $config && '
+        f'sed -i \'s|"RepoTags":.*\\],"L|"RepoTags":["{name}"],"L|\' manifest.json && rm -f repositories && '
+        "tar -c . | docker load; rm -rf /tmp/arm",
+    )
+
+
 def image_id(bed, host: str, name: str) -> str:
     """Empty where it is not there."""
     return bed.exec(
@@ -118,14 +130,7 @@ def test_two_images_of_one_name_are_refused_until_one_is_chosen(place, bed, name
 
 
 def test_an_image_for_another_architecture_is_refused(place, bed, name):
-    bed.exec(
-        "h1",
-        f"mkdir -p /tmp/arm && docker save {SMALL} | tar -x -C /tmp/arm && cd /tmp/arm && "
-        'config=$(sed \'s/.*"Config":"\\([^"]*\\).*/\\1/\' manifest.json) && '
-        'sed -i \'s/"architecture":"amd64"/"architecture":"arm64"/\' $config && '
-        f'sed -i \'s|"RepoTags":.*\\],"L|"RepoTags":["{name}"],"L|\' manifest.json && rm -f repositories && '
-        "tar -c . | docker load; rm -rf /tmp/arm",
-    )
+    derive_for_arm(bed, "h1", name)
     done = push(place, name)
     assert done.returncode == ExitCode.CHECK_FAILED, done.stderr
     assert "host h2: image mine/delivered:1 is for arm64, the host is amd64" in done.stderr
@@ -272,7 +277,7 @@ def test_a_build_that_fails_says_its_last_words(place, bed, name):
 
 
 def test_an_image_built_for_another_architecture_is_refused(place, bed, name):
-    bed.exec("h1", f"printf x >/tmp/x && tar -C /tmp -c x | docker import --platform linux/arm64 - {name}")
+    derive_for_arm(bed, "h1", name)
     context = write_context(place, f"FROM {name}", "LABEL a=b")
     done = build(place, context, "--tag", name)
     assert done.returncode == ExitCode.CHECK_FAILED, done.stderr

@@ -78,7 +78,7 @@ def with_device_ips(cluster: dict) -> dict:
 @pytest.mark.parametrize("broken", ["h1", "h2"])
 def test_a_host_whose_containers_do_not_start_rolls_all_back(place, bed, broken):
     bed.exec(broken, "mv /usr/bin/containerd-shim-runc-v2 /usr/bin/shim.away")
-    done = place.run(place.job("exec sleep 600", ranks=8))
+    done = place.run(place.job("exec sleep 600", ranks=8, user="daemon"))
     bed.exec(broken, "mv /usr/bin/shim.away /usr/bin/containerd-shim-runc-v2")
     assert_refused(place, done, ExitCode.START_FAILED, f"host {broken}", "containerd-shim-runc-v2")
 
