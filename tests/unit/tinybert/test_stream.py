@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from tinybert import text_shards
+from tinybert.artifacts import read_json
 from tinybert.flat_corpus import CorpusReader, blocks_of
 from tinybert.instances import InstanceOptions, make_instances
 from tinybert.pretraining_data import main
@@ -164,3 +170,23 @@ def test_ranks_that_cannot_be(tmp_path, given, monkeypatch, capsys, name, value,
     monkeypatch.setenv(name, value)
     assert run(given, tmp_path / "out") == 2
     assert message in capsys.readouterr().err
+
+
+def test_killed_at_any_moment_it_goes_on(tmp_path):
+    write_corpus(tmp_path, files=9)
+    (tmp_path / "vocab.txt").write_text("\n".join([*SPECIAL_TOKENS, *WORDS]))
+    code = "import sys; from tinybert import pretraining_data as p; p._MEGABYTE = 4000; sys.exit(p.main())"
+    words = [sys.executable, "-c", code, f"--corpus={tmp_path}/?.txt", f"--vocab={tmp_path}/vocab.txt"]
+    words += ["--stream", "--shard-mb=1", f"--out={tmp_path}/out", "--workers=2"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MS_", "RANK_"))}
+    environment = {**kept, "PYTHONPATH": str(Path(text_shards.__file__).parents[1])}
+    process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
+    assert any("; 5 of" in line for line in process.stderr)
+    process.kill()
+    process.communicate()
+    finished = len(list(tmp_path.glob("out/.unfinished-*/*.json")))
+    assert finished >= 5
+    again = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert int(re.search(r"(\d+) are finished", again.stderr)[1]) >= finished
+    assert read_json(tmp_path / "out" / "manifest.json")["counts"]["documents"] == 901
+    assert list((tmp_path / "out").glob(".*")) == []
