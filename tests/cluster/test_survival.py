@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -24,6 +25,8 @@ PHASES = (
     "collect",
     "unlock",
 )
+UNKNOWN = ("connect", "check", "lock")
+"""Dead before these, a supervisor has told no host what the run is."""
 MOMENTS = [pytest.param(phase, marks=() if phase in SMOKE else pytest.mark.full) for phase in PHASES]
 
 
@@ -54,6 +57,64 @@ def test_the_cluster_file_alone_is_enough_to_cancel(place, tmp_path_factory, pha
         place.assert_nothing_left()
     else:
         assert place.bed.exec("h1", "docker ps --all --quiet") == ""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_cluster_file_alone_is_enough_to_collect_and_to_attach(place, tmp_path_factory, phase):
+    run = place.die(place.job("sleep 1; echo $RANK_ID", ranks=8), "phase", phase)
+    path = elsewhere(place, tmp_path_factory)
+    words = (run, "-c", place.cluster)
+    collected = place.launcher("collect", *words, cwd=path)
+    if phase in UNKNOWN:
+        assert collected.returncode == ExitCode.USAGE, collected.stderr
+        assert "no host knows" in collected.stderr or "was never started there" in collected.stderr
+        assert place.bed.exec("h1", "docker ps --all --quiet") == ""
+        return
+    done = place.launcher("attach", *words, "--take-over", cwd=path)
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert (path / "runs" / run / "LOG5" / "log.txt").read_text().endswith("5\n")
+    place.assert_nothing_left()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("phase", PHASES[1:])
+def test_the_job_goes_on_whenever_the_command_line_died(place, phase):
+    process = place.popen("run", place.job("sleep 1; echo done", ranks=8), "-c", place.cluster)
+    run = place.wait_for(lambda: (place.path / "runs").exists() and place.runs() and place.only_run())
+    place.wait_for(lambda: any(event.get("phase") == phase for event in place.events(run)))
+    process.kill()
+    process.communicate()
+    assert place.launcher("wait", run).returncode == ExitCode.OK
+    assert (place.directory(run) / "LOG6" / "log.txt").read_text() == "done\n"
+    place.assert_nothing_left()
+
+
+@pytest.mark.full
+def test_a_host_that_is_off_keeps_no_other_from_being_cancelled(place, bed):
+    run = place.detached(place.job("exec sleep 600", ranks=8, timeouts={"cancel_grace": "2s"}))
+    place.until_running(run, 8)
+    bed.kill("h2")
+    done = place.launcher("cancel", run)
+    assert done.returncode == ExitCode.LOST_CONTACT
+    assert "error: host h2: " in done.stderr
+    assert bed.exec("h1", "docker ps --quiet") == ""
+    bed.start("h2")
+    assert place.launcher("cancel", run).returncode == ExitCode.OK
+    place.assert_nothing_left()
+
+
+@pytest.mark.full
+def test_containers_that_nobody_watches_end_themselves_once_one_has_failed(place, bed):
+    script = '[ "$RANK_ID" != 6 ] || { sleep 5; exit 9; }; exec sleep 600'
+    run = place.detached(place.job(script, ranks=8, timeouts={"orphan_grace": "6s"}))
+    place.until_running(run, 8)
+    os.kill(place.supervisor_pid(run), 9)
+    place.wait_for(lambda: not bed.exec("h2", "docker ps --quiet"))
+    assert len(bed.exec("h1", "docker ps --quiet").split()) == 4  # where none has failed, nobody knows of it
+    assert place.launcher("attach", run).returncode == ExitCode.JOB_FAILED
+    assert place.result(run)["attempts"][0]["failure"]["key"] == "6"
+    place.assert_nothing_left()
 
 
 @pytest.mark.full
