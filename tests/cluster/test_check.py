@@ -160,7 +160,13 @@ def test_no_port_for_the_scheduler(checks):
     job = {"launch": "dynamic"}
     with checks.program("h1", listen):
         checks.bed.exec("h1", "sleep 1")
-        checks.assert_found(found("port", host="h1"), "none of the ports tried is free", "in use by process", "(python3", **job)
+        checks.assert_found(
+            found("port", host="h1"),
+            "none of the ports tried is free",
+            "in use by process",
+            "(python3",
+            **job,
+        )
     checks.assert_good(**job)
 
 
