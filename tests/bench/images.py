@@ -2,8 +2,8 @@
 
     make bench-images          (root: the hosts are made on this machine, as for `make test-cluster`)
 
-Each host takes in and gives out 20 MB/s (tc). The image is above one that all have, so that what is sent is of the
-size asked for; it does not compress. Timed is `launcher image push` as a whole. Prints Markdown.
+Each host takes in and gives out 20 MB/s (tc). The image is above one that all have, so that what is sent is
+of the size asked for; it does not compress. Timed is `launcher image push` as a whole. Prints Markdown.
 """
 
 from __future__ import annotations
