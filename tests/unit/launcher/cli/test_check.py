@@ -88,7 +88,8 @@ def test_control_characters_of_a_host_do_not_reach_the_terminal(check):
 
 
 def test_fix_prints_a_script_with_the_part_of_each_host(check, tmp_path):
-    done = check("--fix", job={"volumes": {"data": {"source": "/no where/x"}}, "needs": {"disk": "1000000TB"}})
+    job = {"volumes": {"data": {"source": "/no where/x"}}, "needs": {"disk": "1000000TB"}}
+    done = check("--fix", job=job)
     assert done.exit_code == 3
     part = done.stdout[done.stdout.index("localhost)") :]
     assert "    # error: disk: " in part and "    # remedy: launcher clean" in part
