@@ -67,7 +67,7 @@ def main() -> None:
             _print_ratios(ours, {size: _google(options, texts[size]) for size in two})
         else:
             print("\nNot compared with google-research/bert: REFERENCE= names no checkout of it.")
-        _print_tokenizers(texts[sorted(options.sizes)[1]], options.vocab)
+        _print_tokenizers(texts[min(options.sizes)], options.vocab)
         _print_wikipedia(stream.cpu / largest)
 
 
