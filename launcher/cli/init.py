@@ -33,41 +33,46 @@ def register(app: typer.Typer) -> None:
     app.command()(init)
 
 
+Addresses = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[ADDRESS]...",
+        help="Hosts: node1, node[01-16], user@host:port; localhost is this machine.",
+        default_factory=list,
+        show_default=False,
+    ),
+]
+Title = Annotated[
+    str | None,
+    typer.Option("-n", "--name", help="Name of the cluster; default: that of the file.", show_default=False),
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="KIND", help="Device kind, where the chips do not say it.", show_default=False
+    ),
+]
+Key = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", help="Private key for SSH.", show_default=False)
+]
+KnownHosts = Annotated[
+    Path | None, typer.Option("--known-hosts", metavar="FILE", help="Known host keys.", show_default=False)
+]
+Gateway = Annotated[
+    str | None,
+    typer.Option("--gateway", metavar="[USER@]HOST[:PORT]", help="Jump host.", show_default=False),
+]
+
+
 def init(
-    address: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[ADDRESS]...",
-            help="Hosts: node1, node[01-16], user@host:port; localhost is this machine.",
-            default_factory=list,
-            show_default=False,
-        ),
-    ],
+    address: Addresses,
     cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "-n", "--name", help="Name of the cluster; default: that of the file.", show_default=False
-        ),
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device", metavar="KIND", help="Device kind, where the chips do not say it.", show_default=False
-        ),
-    ] = None,
+    name: Title = None,
+    device: Kind = None,
     network: NetworkOption = None,
-    key: Annotated[
-        Path | None, typer.Option("--key", metavar="FILE", help="Private key for SSH.", show_default=False)
-    ] = None,
-    known_hosts: Annotated[
-        Path | None,
-        typer.Option("--known-hosts", metavar="FILE", help="Known host keys.", show_default=False),
-    ] = None,
-    gateway: Annotated[
-        str | None,
-        typer.Option("--gateway", metavar="[USER@]HOST[:PORT]", help="Jump host.", show_default=False),
-    ] = None,
+    key: Key = None,
+    known_hosts: KnownHosts = None,
+    gateway: Gateway = None,
     sudo: Annotated[bool, typer.Option("--sudo", help="Docker is called through sudo.")] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Ask nothing.")] = False,
     json: options.Json = False,

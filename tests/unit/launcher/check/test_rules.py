@@ -7,88 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.check.facts import Engine, Facts, Listener, Node, Place, Python, User
+from launcher.check.facts import Engine, Listener, Node, Place, User
 from launcher.check.judge import RULES, judge
 from launcher.check.model import Finding, Level, in_words
-from launcher.check.needs import HostNeeds, Source
-from launcher.check.npu_facts import NpuFacts, NpuProcess, Port
-from launcher.check.npu_needs import NpuNeeds, Peer, hccl_ports
+from launcher.check.needs import Source
 from launcher.check.words import size
 from launcher.claims.locks import Holder
-
-GB = 10**9
-NEEDS = HostNeeds(
-    work_dir="/data/work",
-    processes=True,
-    path="",
-    locks=("npu-0", "npu-1"),
-    ranks=8,
-    memory_per_rank=2 * GB,
-    disk=50 * GB,
-    scheduler=True,
-    secrets=True,
-    sources=(Source("dataset", "/data/wiki", writable=False, may_be_made=False),),
-    packages=("numpy<2",),
-    image="repo/image:1",
-    oci_runtime="ascend",
-    paths=("/dev/davinci_manager", "/usr/local/Ascend/driver"),
-    device_nodes=("/dev/davinci0", "/dev/davinci1"),
-    hosts=2,
-    hccl_ports=hccl_ports({}),
-    hccl_ports_are_used=True,
-    npus=NpuNeeds(
-        devices=(0, 1),
-        ips={0: "198.51.100.1", 1: "198.51.100.2"},
-        peers=(Peer(0, "198.51.100.11", "node2"), Peer(1, "198.51.100.12", "node2")),
-        npu_smi="/usr/local/bin/npu-smi",
-        hccn_tool="/usr/local/Ascend/driver/tools/hccn_tool",
-        hccn_conf="/etc/hccn.conf",
-        version_file="/usr/local/Ascend/driver/version.info",
-        meet=True,
-        group=1000,
-    ),
-)
-PORT = Port(ip="198.51.100.1", link="UP", net_health="Success", tls="0")
-NPUS = NpuFacts(
-    health={0: "OK", 1: "OK"},
-    ports={0: PORT, 1: replace(PORT, ip="198.51.100.2")},
-    conf={0: "198.51.100.1", 1: "198.51.100.2"},
-)
-ENGINE = Engine(architecture="arm64", image_architecture="arm64", runtimes=("runc", "ascend"))
-FACTS = Facts(
-    work_dir="/data/work",
-    work_dir_refusal="",
-    file_system="ext2/ext3",
-    disk=100 * GB,
-    cores=8,
-    memory=16 * GB,
-    setsid="/usr/bin/setsid",
-    shm_refusal="",
-    uid=1000,
-    user="ann",
-    machine="aarch64",
-    sources=(Place("read-only"),),
-    lacking=(),
-    python=Python("/opt/bin/python", {"python_version": "3.11"}, {"numpy": "1.26.4"}),
-    engine=ENGINE,
-    nodes=(Node("/dev/davinci0", 1000, 0o660), Node("/dev/davinci1", 2, 0o666)),
-    ephemeral=(32768, 60999),
-    reserved_words="60000-60031",
-    selinux="Enforcing",
-    selinux_context="unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023",
-    startups=10,
-    sessions=4,
-    npus=NPUS,
-)
+from tests.unit.launcher.check.rule_facts import ENGINE, FACTS, GB, NEEDS, PORT, npus
 
 
 def test_nothing_is_said_of_a_host_that_has_all():
     assert judge("node1", NEEDS, FACTS) == []
-
-
-def npus(**changes: object) -> dict[str, object]:
-    """Facts in which something of the NPUs is other."""
-    return {"npus": replace(NPUS, **changes)}
 
 
 FAULTS = {
@@ -319,111 +248,6 @@ def test_sizes_have_three_digits_and_a_unit(count, text):
 
 
 # ---- levels
-
-
-def test_where_npus_of_hosts_do_not_meet_their_ports_are_no_error():
-    alone = replace(NEEDS, hosts=1, npus=replace(NEEDS.npus, meet=False, peers=()))
-    wrong = replace(NPUS, ports={0: replace(PORT, link="DOWN", net_health="Fault")})
-    findings = judge("node1", alone, replace(FACTS, npus=wrong))
-    assert [(each.rule, each.level) for each in findings] == [
-        ("link", Level.WARNING),
-        ("net_health", Level.WARNING),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("said", "level"),
-    [
-        ("Warning", Level.WARNING),
-        ("UNKNOWN", Level.WARNING),
-        ("Alarm", Level.ERROR),
-        ("Critical", Level.ERROR),
-    ],
-)
-def test_how_bad_a_health_is(said, level):
-    (finding,) = judge("node1", NEEDS, replace(FACTS, npus=replace(NPUS, health={0: said, 1: "OK"})))
-    assert (finding.rule, finding.level) == ("health", level)
-
-
-def test_an_npu_that_is_not_there():
-    (finding,) = judge("node1", NEEDS, replace(FACTS, npus=replace(NPUS, health={0: "OK", 4: "OK"})))
-    assert (finding.level, finding.words) == (Level.WARNING, "npu-smi shows no NPU 1, only 0, 4")
-
-
-@pytest.mark.parametrize("said", ["Socket fail", "Receive timeout", "Fault"])
-def test_any_net_health_but_success_is_bad(said):
-    ports = {0: replace(PORT, net_health=said)}
-    (finding,) = judge("node1", NEEDS, replace(FACTS, npus=replace(NPUS, ports=ports)))
-    assert finding.level is Level.ERROR
-
-
-def test_what_hccn_tool_does_not_say_is_no_fault_of_the_npu():
-    silent = replace(NPUS, ports={0: Port(), 1: Port()}, hccn_refusals={"-i 0 -ip -g": "Permission denied"})
-    (finding,) = judge("node1", NEEDS, replace(FACTS, npus=silent))
-    assert (finding.rule, finding.level) == ("hccn_tool", Level.WARNING)
-    assert finding.words.endswith("-i 0 -ip -g: Permission denied")
-
-
-def test_an_address_that_is_not_in_hccn_conf_is_a_warning():
-    (finding,) = judge("node1", NEEDS, replace(FACTS, npus=replace(NPUS, conf={0: "198.51.100.1"})))
-    assert (finding.level, finding.words) == (Level.WARNING, "/etc/hccn.conf has no address_N for NPU 1")
-
-
-def test_a_missing_hccn_conf_is_said_once():
-    facts = replace(FACTS, lacking=("/etc/hccn.conf",), npus=replace(NPUS, conf=None))
-    assert [each.rule for each in judge("node1", NEEDS, facts)] == ["hccn.conf"]
-
-
-def test_a_device_is_complained_of_once():
-    used = replace(NPUS, processes=(NpuProcess(0, 7, "python", 1), NpuProcess(1, 8, "python", 30780)))
-    openers = (User("/dev/davinci0", "7", "python"),)
-    by_process = replace(FACTS, openers=openers, npus=used)
-    words = [each.words for each in judge("node1", NEEDS, by_process)]
-    assert words[0].startswith("/dev/davinci0 is opened by process 7")
-    assert words[1] == "NPU 1 is used by process 8 (python, 30780 MB)" and len(words) == 2
-    by_container = replace(by_process, engine=replace(ENGINE, taken=(("/dev/davinci0", "a"),)))
-    assert [each.rule for each in judge("node1", NEEDS, by_container)] == ["containers", "processes"]
-    by_run = replace(by_container, holders=(Holder("npu-0", "gd-1", 0.0, "ann"),))
-    assert [each.rule for each in judge("node1", NEEDS, by_run)] == ["devices", "processes"]
-    before_lock = replace(NEEDS, holders_are_refused=False)
-    assert [each.rule for each in judge("node1", before_lock, by_run)] == ["processes"]
-
-
-def test_processes_of_npus_that_are_not_used_are_nobodys_business():
-    used = replace(NPUS, processes=(NpuProcess(5, 7, "python", 1),))
-    assert judge("node1", NEEDS, replace(FACTS, npus=used)) == []
-
-
-@pytest.mark.parametrize(("change", "needs"), [({"uid": 0}, {}), ({}, {"root_in_containers": True})])
-def test_root_may_open_any_device(change, needs):
-    facts = replace(FACTS, nodes=(Node("/dev/davinci0", 7, 0o600),), **change)
-    assert judge("node1", replace(NEEDS, **needs), facts) == []
-
-
-def test_ports_that_hccl_may_use_are_a_warning():
-    needs = replace(NEEDS, hccl_ports_are_used=False)
-    facts = replace(FACTS, listeners=(Listener(60000, User("60000")),), reserved_words="")
-    (finding,) = judge("node1", needs, facts)
-    assert finding.level is Level.WARNING and finding.words.endswith("in use by a process of another user")
-
-
-def test_a_rootless_docker_without_npus_is_a_warning():
-    engine = replace(ENGINE, security=("name=rootless",))
-    needs = replace(NEEDS, npus=None)
-    (finding,) = judge("node1", needs, replace(FACTS, engine=engine, npus=None))
-    assert (finding.rule, finding.level) == ("rootless", Level.WARNING)
-
-
-def test_few_startups_of_sshd_are_a_warning():
-    (finding,) = judge("node1", NEEDS, replace(FACTS, startups=2))
-    assert (finding.rule, finding.level) == ("sshd", Level.WARNING)
-    assert judge("node1", NEEDS, replace(FACTS, startups=None, sessions=None)) == []
-
-
-@pytest.mark.parametrize("selinux", ["Permissive", "Disabled", ""])
-def test_a_selinux_that_does_not_enforce_does_not_matter(selinux):
-    facts = replace(FACTS, selinux=selinux, selinux_context="staff_u:staff_r:staff_t:s0")
-    assert judge("node1", NEEDS, facts) == []
 
 
 def test_every_fix_is_words_and_says_whether_it_needs_root():
