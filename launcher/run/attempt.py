@@ -86,6 +86,16 @@ def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
         watcher.close()
 
 
+def end_gang(ground: Ground, plan: Plan) -> None:
+    """End all members of an attempt, with the grace of a cancel. Raises LostContact, Fenced."""
+    watcher = Watcher(ground.runtime, plan, ground.hosts, ground.course.clocks)
+    try:
+        with ground.course.phase("stop", plan.binding.attempt):
+            _end_all(ground, plan, watcher, plan.policy.cancel_grace)
+    finally:
+        watcher.close()
+
+
 def _until_the_end(ground: Ground, plan: Plan, watcher: Watcher, heartbeat: Heartbeat) -> Ending:
     limit = plan.policy.run_timeout
     deadline = None if limit is None else time.monotonic() + limit - _elapsed(ground)

@@ -13,6 +13,7 @@ from launcher.run.conductor import conduct
 from launcher.run.course import Course
 from launcher.run.events import EventLog
 from launcher.run.ground import Ground, prepare
+from launcher.run.reachable import end_where_hosts_answer
 from launcher.run.result import Result, read_metrics
 from launcher.run.rundir import RunDir
 from launcher.spec.spec import Spec
@@ -59,12 +60,16 @@ def _prepare(directory: RunDir, course: Course) -> Ground:
     Raises CheckFailed where a host of a new run cannot be reached: nothing of it is anywhere.
     """
     is_new = directory.is_untouched()
+    spec = Spec.from_json(directory.spec.read_text("utf-8"))
     try:
         with course.phase("connect"):
-            return prepare(directory, Spec.from_json(directory.spec.read_text("utf-8")), course)
+            return prepare(directory, spec, course)
     except LauncherError as error:
         if isinstance(error, LostContact) and is_new:
             raise CheckFailed(str(error), hint=error.hint) from error
+        if isinstance(error, LostContact) and directory.attempts() and directory.cancel_request.exists():
+            where = end_where_hosts_answer(directory, spec, course)
+            raise LostContact(f"{where}: {error}", hint=error.hint) from error
         if isinstance(error, LostContact) or not directory.attempts():
             raise
         raise LostContact(f"the run cannot be taken over: {error}", hint=error.hint) from error

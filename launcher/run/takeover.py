@@ -15,7 +15,7 @@ from launcher.errors import LauncherError, LostContact, UsageError
 from launcher.files import write_atomically, write_json
 from launcher.hosts import Host, connect, endpoints_of
 from launcher.hosts.fence import checked
-from launcher.hosts.fleet import on_all, try_on_all
+from launcher.hosts.fleet import try_on_all
 from launcher.plan.layout import default_work_dir
 from launcher.remote import script
 from launcher.run.ground import draft_of, owner_on
@@ -99,9 +99,9 @@ def _refuse_ambiguity(prefix: str, names: set[str], found: Mapping[str, object])
 
 def _refuse_fresh_lease(directory: RunDir) -> None:
     draft, hosts = draft_of(directory, Spec.from_json(directory.spec.read_text("utf-8")))
-    leases = on_all(hosts.values(), lambda host: lease.show(host, draft.host(host.label).run_dir))
-    for label, shown in leases.items():
-        if shown.is_fresh:
+    leases = try_on_all(hosts.values(), lambda host: lease.show(host, draft.host(host.label).run_dir))
+    for label, shown in leases.items():  # the supervisor tells of hosts that do not answer
+        if isinstance(shown, lease.Lease) and shown.is_fresh:
             raise UsageError(
                 f"host {label}: {shown.owner.split()[0] if shown.owner else 'somebody'} supervises run "
                 f"{directory.run_id}, last seen {shown.age:.0f} s ago",

@@ -105,6 +105,20 @@ def test_a_host_that_is_off_keeps_no_other_from_being_cancelled(place, bed):
 
 
 @pytest.mark.full
+def test_a_host_that_is_off_and_a_dead_supervisor_keep_no_other_from_being_cancelled(place, bed):
+    job = place.job("exec sleep 600", ranks=8, timeouts={"cancel_grace": "2s"})
+    run = place.die(job, "phase", "watch")
+    bed.kill("h2")
+    done = place.launcher("cancel", run)
+    assert done.returncode == ExitCode.LOST_CONTACT, done.stderr
+    assert "ended on 1 of 2 hosts, those that answer: host h2: " in done.stderr
+    assert bed.exec("h1", "docker ps --quiet") == ""
+    bed.start("h2")
+    assert place.launcher("cancel", run).returncode == ExitCode.OK
+    place.assert_nothing_left()
+
+
+@pytest.mark.full
 def test_containers_that_nobody_watches_end_themselves_once_one_has_failed(place, bed):
     script = '[ "$RANK_ID" != 6 ] || { sleep 5; exit 9; }; exec sleep 600'
     run = place.detached(place.job(script, ranks=8, timeouts={"orphan_grace": "6s"}))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from launcher.errors import ExitCode
 from launcher.run.events import read_events
@@ -83,3 +84,22 @@ def test_where_another_supervisor_lives_nothing_is_done(runs) -> None:
     with directory.supervisor_lock():
         assert supervise(directory) is ExitCode.USAGE
     assert told(directory) == []
+
+
+def test_a_cancelled_run_ends_where_hosts_answer(runs) -> None:
+    away = {"address": "127.0.0.1", "name": "away", "ssh": {"port": 1}}
+    cluster = yaml.safe_load(runs.cluster.read_text())
+    hosts = [{"address": "localhost"}, away]
+    runs.cluster.write_text(yaml.safe_dump({**cluster, "devices": "0", "hosts": hosts}))
+    directory = runs.make()
+    bound = runs.begin(directory)
+    directory.cancel_request.write_text("me\n")
+    assert supervise(directory) is ExitCode.LOST_CONTACT
+    events = read_events(directory.events)[0]
+    assert ("phase", "stop") in told(directory)
+    assert [each["epoch"] for each in events if each["event"] == "supervisor"] == [1, 2]
+    error = next(each for each in events if each["event"] == "error")
+    assert error["message"].startswith("ended on 1 of 2 hosts, those that answer: host away: ")
+    here = next(part for part in bound.hosts if part.label == "localhost")
+    assert (Path(here.run_dir) / "lease" / "epoch-2").is_dir()
+    assert not directory.result.exists()
