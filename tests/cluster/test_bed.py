@@ -158,6 +158,7 @@ def test_a_power_cut_keeps_the_disk_and_ends_everything(bed):
     )
 
 
+@pytest.mark.full
 def test_packets_are_lost_and_slowed_down(bed):
     bed.slow("h1", "1mbit")
     assert is_reachable(bed, "h1")
@@ -214,6 +215,7 @@ def traces(bed: Testbed) -> list[str]:
     return [*network, *groups, *bed.path.iterdir(), *[text for text in (rules, mounts) if f"{name} " in text]]
 
 
+@pytest.mark.full
 def test_another_testbed_beside_this_one_leaves_nothing(bed, images):
     with free_bed(images, sshd="MaxSessions 2") as other:
         other.up(1)
@@ -225,6 +227,7 @@ def test_another_testbed_beside_this_one_leaves_nothing(bed, images):
     assert traces(other) == []
 
 
+@pytest.mark.full
 def test_what_a_killed_session_left_goes_at_the_next_start(bed, images):
     session = (
         "import os, pathlib, signal, sys\n"

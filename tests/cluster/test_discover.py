@@ -168,6 +168,7 @@ def test_hccn_conf_is_taken_where_the_tool_fails(files, bed):
     assert "NPU 1 has the address 192.0.2.1, hccn.conf says 29.2.1.2: the former is taken" in done.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("form", ["a3", "a3-26"])
 def test_a3_has_two_dies_an_npu(files, bed, place, form):
     for number, host in enumerate(("h1", "h2"), 1):
@@ -187,6 +188,7 @@ def test_a3_has_two_dies_an_npu(files, bed, place, form):
     assert planned.returncode == ExitCode.OK, planned.stderr
 
 
+@pytest.mark.full
 def test_the_kind_in_the_file_is_not_that_of_the_chips(files, bed):
     files.write(COMMENTED.replace("ascend910b  ", "ascend910_93"))
     done = files.discover()
@@ -211,6 +213,7 @@ def test_several_networks_are_asked_about_and_not_guessed(files, bed):
             bed.exec(host, f"ip addr del 192.0.2.{number}/24 dev eth0")
 
 
+@pytest.mark.full
 def test_a_pattern_is_written_out(files, bed):
     prefix = bed.addresses["h1"].rpartition(".")[0]
     head, _, _ = COMMENTED.partition("\nhosts:")
@@ -240,6 +243,7 @@ def test_a_person_at_a_terminal_is_asked(files, bed, place):
     assert load_cluster(files.file, environ={}).hosts[0].host_ip == bed.addresses["h1"]
 
 
+@pytest.mark.full
 def test_npu_smi_at_its_other_place(files, bed):
     for host in ("h1", "h2"):
         bed.exec(host, "mv /usr/local/bin/npu-smi /usr/local/sbin/")
@@ -252,6 +256,7 @@ def test_npu_smi_at_its_other_place(files, bed):
             bed.exec(host, "mv /usr/local/sbin/npu-smi /usr/local/bin/")
 
 
+@pytest.mark.full
 def test_a_user_without_rights_is_told_what_docker_says(files, bed):
     bed.stop_docker("h1")
     files.write(COMMENTED.replace("user: root", "user: trainer"))

@@ -58,7 +58,7 @@ def test_the_first_failure_is_named_and_ends_all_others(place):
 
 def test_ranks_that_ignore_term_are_killed_with_what_they_started(place):
     stubborn = 'trap "" TERM; setsid sleep 600 & while :; do sleep 0.1; done'
-    done = place.run(place.job(f'[ "$RANK_ID" != 0 ] || {{ sleep 1; exit 3; }}; {stubborn}', ranks=8))
+    done = place.run(place.job(f'[ "$RANK_ID" != 0 ] || {{ sleep 4; exit 3; }}; {stubborn}', ranks=8))
     assert done.returncode == ExitCode.JOB_FAILED
     result = states(place.result(place.only_run()))
     assert result["0"] == ("ended", 3)

@@ -98,6 +98,7 @@ def test_where_it_is_present_nothing_is_sent(place, bed, name):
     assert "image" not in place.result(place.only_run())["seconds"]
 
 
+@pytest.mark.full
 def test_a_user_without_rights_on_the_host_can_do_it(place, bed, name):
     derive(bed, "h1", name)
     place.use("h1", "h2", user="trainer")
@@ -108,6 +109,7 @@ def test_a_user_without_rights_on_the_host_can_do_it(place, bed, name):
     assert_nothing_left(bed)
 
 
+@pytest.mark.full
 def test_a_host_that_lacks_all_layers_gets_it_whole(place, bed, name):
     bed.exec("h1", f"tar -C /usr/share/zoneinfo -c . | docker import - {name}")
     done = push(place, name)
@@ -151,6 +153,7 @@ def parcel(bed, host: str) -> int:
     return int(size or 0)
 
 
+@pytest.mark.full
 def test_a_broken_connection_goes_on_where_it_was(place, bed, name):
     process = slowly(place, bed, name)
     bed.exec("h2", "pkill -f '[s]sh -F /dev/null'")
@@ -163,6 +166,7 @@ def test_a_broken_connection_goes_on_where_it_was(place, bed, name):
     assert_nothing_left(bed)
 
 
+@pytest.mark.full
 def test_a_launcher_that_is_killed_leaves_nothing_and_begins_anew(place, bed, name):
     process = slowly(place, bed, name)
     process.send_signal(signal.SIGKILL)
@@ -188,6 +192,7 @@ def test_what_is_not_what_was_sent_is_refused_and_sent_anew(place, bed, name):
     assert_nothing_left(bed)
 
 
+@pytest.mark.full
 def test_where_hosts_cannot_reach_each_other_it_goes_through_this_machine(place, bed, name):
     derive(bed, "h1", name)
     address = bed.addresses["h2"]
@@ -202,6 +207,7 @@ def test_where_hosts_cannot_reach_each_other_it_goes_through_this_machine(place,
     assert_nothing_left(bed)
 
 
+@pytest.mark.full
 def test_a_host_without_an_address_gets_it_through_this_machine(place, bed, name):
     derive(bed, "h1", name)
     cluster = bed.cluster("h1", "h2")
@@ -214,6 +220,7 @@ def test_a_host_without_an_address_gets_it_through_this_machine(place, bed, name
     assert image_id(bed, "h2", name)
 
 
+@pytest.mark.full
 def test_a_host_without_room_is_named(place, bed, name):
     derive(bed, "h1", name)
     bed.fill_disk("h2", "8m")
@@ -276,6 +283,7 @@ def test_a_build_that_fails_says_its_last_words(place, bed, name):
     assert "oh no" in last and "returned a non-zero code: 7" in last
 
 
+@pytest.mark.full
 def test_an_image_built_for_another_architecture_is_refused(place, bed, name):
     derive_for_arm(bed, "h1", name)
     context = write_context(place, f"FROM {name}", "LABEL a=b")

@@ -40,6 +40,7 @@ def test_all_ranks_add_and_every_pair_is_measured(place, smoke):
     place.assert_nothing_left()
 
 
+@pytest.mark.full
 def test_the_slowest_pair_goes_over_the_slow_wire(place, bed, smoke):
     bed.slow("h2", LIMIT)
     done = smoke("--sizes", "8,64KiB,1MiB")
@@ -59,6 +60,7 @@ def test_of_three_hosts_the_slow_one_is_the_suspect(bed, smoke):
     assert "h2" in found["slowest_pair"]["hosts"]
 
 
+@pytest.mark.full
 def test_ranks_behind_a_firewall_are_named(place, bed, smoke):
     address = bed.addresses["h2"]
     bed.exec("h1", f"iptables -A INPUT -s {address} -p tcp -j REJECT")
