@@ -60,6 +60,7 @@ def test_the_driver_lies_where_containers_get_it_from(bed):
     assert "ipaddr:29.1.5.2" in bed.exec("h1", f"{driver.root}/tools/hccn_tool -i 5 -ip -g")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("form", "dies", "name"),
     [("910a", 1, "910A"), ("910b", 1, "910B3"), ("a3", 2, "Ascend910"), ("a3-26", 2, "Ascend910")],
@@ -108,6 +109,7 @@ def test_hccn_tool_prints_the_forms_of_the_driver(bed):
     assert conf == {n: f"29.1.{n}.2" for n in range(8)}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("tool", ["npu-smi info", "hccn_tool -i 0 -link -g"])
 def test_tools_fail_with_words_until_hosts_are_mended(bed, tool):
     fake(bed, "h1", fail="dcmi module initialize failed. ret is -8005")
@@ -139,6 +141,7 @@ def test_cut_and_heal(bed):
     assert is_reachable(bed, "h1")
 
 
+@pytest.mark.full
 def test_a_frozen_host_goes_on_where_it_was(bed):
     bed.freeze("h1")
     assert not is_reachable(bed, "h1")
@@ -146,6 +149,7 @@ def test_a_frozen_host_goes_on_where_it_was(bed):
     assert is_reachable(bed, "h1")
 
 
+@pytest.mark.full
 def test_a_power_cut_keeps_the_disk_and_ends_everything(bed):
     bed.exec("h1", f"docker run --detach --name it --label launcher.run=x --network host {SMALL} sleep 60")
     bed.exec("h1", "echo kept >/var/tmp/launcher-file")
@@ -168,6 +172,7 @@ def test_packets_are_lost_and_slowed_down(bed):
     assert is_reachable(bed, "h1")
 
 
+@pytest.mark.full
 def test_a_full_disk(bed):
     write = "head -c 1000000 /dev/zero >/var/tmp/launcher-file"
     bed.fill_disk("h1")
@@ -177,6 +182,7 @@ def test_a_full_disk(bed):
     bed.exec("h1", write)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("how", "left"), [("TERM", 0), ("KILL", 1)])
 def test_the_engine_stops_and_starts(bed, how, left):
     bed.exec("h1", f"docker run --detach --init --label launcher.run=x --network host {SMALL} sleep 4242")

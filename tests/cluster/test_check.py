@@ -57,6 +57,7 @@ SSHD = "cp /etc/ssh/testbed_config /tmp/sshd; printf '{line}\\n' >>/etc/ssh/test
 RELOAD = "kill -HUP $(cat /run/sshd.pid); sleep 0.5"
 
 
+@pytest.mark.full
 def test_too_few_sessions(checks):
     undo = f"cp /tmp/sshd /etc/ssh/testbed_config; {RELOAD}"
     with checks.doing("h2", SSHD.format(line="MaxSessions 3") + RELOAD, undo):
@@ -173,6 +174,7 @@ def test_no_port_for_the_scheduler(checks):
 # ---- Docker
 
 
+@pytest.mark.full
 def test_docker_that_is_stopped(checks, bed):
     bed.stop_docker("h2")
     checks.assert_found(found("docker"), "docker.sock", "systemctl status docker")

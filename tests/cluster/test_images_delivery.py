@@ -180,6 +180,7 @@ def test_a_launcher_that_is_killed_leaves_nothing_and_begins_anew(place, bed, na
     assert_nothing_left(bed)
 
 
+@pytest.mark.full
 def test_what_is_not_what_was_sent_is_refused_and_sent_anew(place, bed, name):
     process = slowly(place, bed, name)
     spoil = "printf xxxxxxxx | dd of=$parcel bs=1 seek=20000000 conv=notrunc"
@@ -233,6 +234,7 @@ def test_a_host_without_room_is_named(place, bed, name):
     assert image_id(bed, "h2", name) == ""
 
 
+@pytest.mark.full
 def test_a_run_whose_image_cannot_be_sent_has_not_started(place, bed, name):
     derive(bed, "h1", name)
     bed.fill_disk("h2", "8m")
