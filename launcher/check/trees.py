@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from launcher.check.words import some
+from launcher.spec.wording import some
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-_SHOWN = 3
-
 
 def size(count: int) -> str:
     """Bytes for people: three digits and a unit."""
@@ -16,9 +12,3 @@ def size(count: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
-
-
-def some(names: Sequence[str]) -> str:
-    """A few of many."""
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

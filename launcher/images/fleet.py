@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from launcher.errors import CheckFailed, UsageError
 from launcher.hosts import Host, LocalHost, connect, endpoints_of
-from launcher.hosts.fence import checked
 from launcher.hosts.fleet import on_all
+from launcher.hosts.owner import owner_on
 from launcher.images.deliver import Order, deliver
 from launcher.images.here import HERE, image_here
 from launcher.images.post import Site
@@ -17,7 +17,6 @@ from launcher.images.registry import push
 from launcher.images.stock import look
 from launcher.plan.containers import needs_sudo
 from launcher.plan.layout import default_work_dir
-from launcher.remote import script
 from launcher.spec.cluster import Cluster
 
 Result = TypeVar("Result")
@@ -41,14 +40,14 @@ class Fleet:
     def __enter__(self) -> Fleet:
         """Learn where hosts keep what is theirs. Raises HostError, RemoteError."""
         described = {host.label: host for host in self.cluster.hosts}
-        uids = on_all(self.hosts.values(), _uid_on)
+        owners = on_all(self.hosts.values(), owner_on)
         self.sites = {
             label: Site(
-                described[label].work_dir or self.cluster.work_dir or default_work_dir(uid),
+                described[label].work_dir or self.cluster.work_dir or default_work_dir(owner.uid),
                 needs_sudo(self.cluster, described[label]),
                 described[label].host_ip,
             )
-            for label, uid in uids.items()
+            for label, owner in owners.items()
         }
         return self
 
@@ -90,8 +89,3 @@ class Fleet:
         raise CheckFailed(
             f"image {name} is not on {origin or 'any host'}", hint="make it: launcher image build"
         )
-
-
-def _uid_on(host: Host) -> str:
-    facts = dict(line.split(" ", 1) for line in checked(host, script("facts")).out.splitlines())
-    return facts["uid"]

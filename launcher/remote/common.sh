@@ -70,6 +70,9 @@ log_of() { # key: name of a member's log directory
     [ "$1" = scheduler ] && echo LOG_SCHED || printf 'LOG%s\n' "$1"
 }
 STALE=120 # seconds by this host's clock after which an untouched lock may be another's
+docker_as() { # sudo or nothing, words: Docker as the cluster file says
+    if [ -n "$1" ]; then shift && sudo -n docker "$@"; else shift && docker "$@"; fi
+}
 engine() { # words: Docker, through sudo where this user may not call it
     docker "$@" 2>/dev/null || sudo -n docker "$@" 2>/dev/null
 }

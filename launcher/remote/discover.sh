@@ -2,13 +2,10 @@
 # fact a line. NPUs are asked side by side; `said` and ANSWER are those of the check.
 npu_smi=$1 hccn_tool=$2 hccn_conf=$3 version_file=$4 sudo=$5
 
-by_docker() { # words
-    if [ -n "$sudo" ]; then sudo -n docker "$@"; else docker "$@"; fi
-}
 engine_facts() {
-    if words=$(by_docker version --format '{{.Server.Version}}' 2>&1); then
+    if words=$(docker_as "$sudo" version --format '{{.Server.Version}}' 2>&1); then
         fact docker "$words"
-        fact runtimes "$(by_docker info --format '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' 2>/dev/null)"
+        fact runtimes "$(docker_as "$sudo" info --format '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' 2>/dev/null)"
     else
         fact no_docker "$words"
     fi

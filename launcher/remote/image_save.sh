@@ -2,7 +2,7 @@
 # SHA-256, of one that is unpacked its manifest
 dir=$1 sudo=$2 image=$3 how=$4
 umask 077
-save() { if [ -n "$sudo" ]; then sudo -n docker save "$image"; else docker save "$image"; fi; }
+save() { docker_as "$sudo" save "$image"; }
 if [ "$how" = whole ]; then
     save >"$dir/parcel" && stat -c %s "$dir/parcel" && sha256sum <"$dir/parcel"
 else

@@ -9,12 +9,11 @@ from launcher.claims import lease
 from launcher.errors import ExitCode, LauncherError
 from launcher.hosts import Host, connect
 from launcher.hosts.clock import measure
-from launcher.hosts.fence import checked
 from launcher.hosts.fleet import on_all
+from launcher.hosts.owner import owner_on
 from launcher.plan import store
 from launcher.plan.build import hosts_used, plan
-from launcher.plan.model import Binding, HostPlan, Owner, Plan
-from launcher.remote import script
+from launcher.plan.model import Binding, HostPlan, Plan
 from launcher.run.course import Course
 from launcher.run.rundir import RunDir
 from launcher.runtime import Runtime, runtime_of
@@ -98,9 +97,3 @@ def draft_of(directory: RunDir, spec: Spec) -> tuple[Plan, Mapping[str, Host]]:
 def _connect(directory: RunDir, labels: Iterable[str]) -> dict[str, Host]:
     endpoints = directory.endpoints()
     return {label: connect(endpoints[label]) for label in labels}
-
-
-def owner_on(host: Host) -> Owner:
-    """Who we are on a host."""
-    facts = dict(line.split(" ", 1) for line in checked(host, script("facts")).out.splitlines())
-    return Owner(uid=facts["uid"], gid=facts["gid"])

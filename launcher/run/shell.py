@@ -14,13 +14,13 @@ from launcher.errors import DevicesHeld, LauncherError, UsageError
 from launcher.hosts import Host, HostError, connect, endpoints_of
 from launcher.hosts.fence import checked
 from launcher.hosts.files import put
+from launcher.hosts.owner import owner_on
 from launcher.plan.build import plan
 from launcher.plan.containers import docker_words
 from launcher.plan.model import Binding, Container, HostPlan, Member, Plan
 from launcher.plan.site import INSIDE
 from launcher.remote import script
 from launcher.run import snapshot
-from launcher.run.ground import owner_on
 from launcher.run.launch import new_run_id
 from launcher.run.upload import upload_code
 from launcher.spec.job import Launch

@@ -16,9 +16,10 @@ from launcher.files import write_atomically, write_json
 from launcher.hosts import Host, connect, endpoints_of
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import try_on_all
+from launcher.hosts.owner import owner_on
 from launcher.plan.layout import default_work_dir
 from launcher.remote import script
-from launcher.run.ground import draft_of, owner_on
+from launcher.run.ground import draft_of
 from launcher.run.launch import spawn_supervisor
 from launcher.run.rundir import RunDir, all_runs, find_run, runs_root
 from launcher.spec.load import load_cluster

@@ -11,9 +11,9 @@ from launcher.errors import LauncherError
 from launcher.hosts import Endpoint, Host, connect
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import IN_FLIGHT
+from launcher.hosts.owner import owner_on
 from launcher.plan.layout import default_work_dir
 from launcher.remote import script
-from launcher.run.ground import owner_on
 from launcher.status.state import Trace
 
 

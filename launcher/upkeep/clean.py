@@ -11,9 +11,9 @@ from launcher.errors import LauncherError
 from launcher.hosts import Host, connect, endpoints_of
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import try_on_all
+from launcher.hosts.owner import owner_on
 from launcher.plan.layout import LOCKS, default_work_dir
 from launcher.remote import script
-from launcher.run.ground import owner_on
 from launcher.run.rundir import RunDir, all_runs
 from launcher.spec.cluster import Cluster
 from launcher.status.state import Trace

@@ -13,7 +13,7 @@ from launcher.check.facts import Facts
 from launcher.check.model import Complaint, Fix, Level, as_root, error, warning
 from launcher.check.needs import HostNeeds, Source
 from launcher.check.trees import Tree, difference
-from launcher.check.words import some
+from launcher.spec.wording import some
 
 _SKEW = 1.0
 """Seconds between clocks from which on times in logs of different hosts mislead."""

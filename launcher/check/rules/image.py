@@ -9,8 +9,8 @@ from launcher.check.facts import Engine, Facts
 from launcher.check.model import Complaint, error, warning
 from launcher.check.needs import HostNeeds
 from launcher.check.rules.fleet import Complaints, Examined, minority
-from launcher.check.words import some
 from launcher.images.identity import in_units
+from launcher.spec.wording import some
 
 _BUILD = "make it on a host of the cluster: launcher image build"
 

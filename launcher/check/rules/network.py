@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from launcher.check.facts import Facts
 from launcher.check.model import Complaint, Level, as_root, error, warning
 from launcher.check.needs import HostNeeds
-from launcher.check.words import some
+from launcher.spec.wording import some
 
 _RESERVED = "net.ipv4.ip_local_reserved_ports"
 

@@ -9,7 +9,7 @@ from launcher.check.model import Complaint, Level, error, warning
 from launcher.check.needs import HostNeeds
 from launcher.check.npu_facts import NpuFacts, Port
 from launcher.check.npu_needs import NpuNeeds
-from launcher.check.words import some
+from launcher.spec.wording import some
 
 _LIGHT_HEALTH = ("Warning", "UNKNOWN")
 
