@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.place import Place, is_alive
 
 
 class LocalPlace(Place):
-    """Ranks are processes of this machine."""
+    """Ranks are processes of this machine, which find the Python that runs the tests."""
 
     def __init__(self, path: Path) -> None:
         self.base = random.randrange(1000, 60000)
@@ -26,6 +27,7 @@ class LocalPlace(Place):
             "runtime": "process",
             "devices": f"{self.base}-{self.base + 7}",
             "work_dir": str(self.work_dir),
+            "path": [str(Path(sys.executable).parent)],
             "hosts": [{"address": "localhost"}],
         }
         super().__init__(path, cluster)
