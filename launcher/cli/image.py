@@ -11,7 +11,6 @@ import typer
 
 from launcher.cli import options
 from launcher.cli.output import print_json, say
-from launcher.errors import UsageError
 
 if TYPE_CHECKING:
     from launcher.images.fleet import Fleet
@@ -37,8 +36,8 @@ def list_(
 ) -> None:
     """Images of every host. Equal identity: same architecture, layers and configuration."""
     from launcher.cli.tables import data, print_table, table
-    from launcher.images.identity import in_units
     from launcher.images.stock import list_images
+    from launcher.spec.wording import in_units
 
     with _fleet(cluster, set_, hosts) as fleet:
         found = fleet.on_all(lambda host: list_images(host, sudo=fleet.sites[host.label].sudo))
@@ -90,10 +89,6 @@ def push(
 ) -> None:
     """Bring an image to all hosts of a cluster: from its registry where it has one, else host to host."""
     with _fleet(cluster, set_, []) as fleet:
-        if origin is not None and origin != "local" and origin not in fleet.hosts:
-            raise UsageError(
-                f"no host {origin} in the cluster file", hint=f"its hosts: {', '.join(fleet.hosts)}"
-            )
         if registry is not None:
             host = fleet.push_to(registry, name, origin)
             say(f"{name}: pushed to {registry} by {host}")

@@ -13,6 +13,7 @@ from launcher.hosts import Host, LocalHost
 from launcher.images.here import HERE
 from launcher.images.identity import Image
 from launcher.images.stock import find
+from launcher.spec.wording import no_host
 
 if TYPE_CHECKING:
     from launcher.images.fleet import Fleet
@@ -101,9 +102,7 @@ def _builder(fleet: Fleet, on: str | None) -> Host:
     if on == "local":
         return LocalHost(HERE)
     if on is not None and on not in fleet.hosts:
-        raise UsageError(
-            f"no host {on} in the cluster file", hint=f"its hosts: {', '.join(fleet.hosts)}, local"
-        )
+        raise no_host(on, [*fleet.hosts, "local"])
     return fleet.hosts[on] if on else next(iter(fleet.hosts.values()))
 
 

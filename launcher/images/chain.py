@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from launcher.errors import LauncherError
 from launcher.hosts import RemoteError
-from launcher.images.identity import in_units
 from launcher.images.post import Parcel, Post
+from launcher.spec.wording import in_units
 
 _TELL_EVERY = 5.0
 Outcome = LauncherError | None

@@ -12,11 +12,13 @@ from launcher.hosts import Host, LocalHost, RemoteError
 from launcher.hosts.fleet import on_all, together, try_on_all
 from launcher.images.chain import Chain
 from launcher.images.here import HERE, image_here
-from launcher.images.identity import Image, files_left_out, in_units, layers_there
+from launcher.images.identity import Image, files_left_out, layers_there
 from launcher.images.keys import Pass, new_pass
-from launcher.images.post import Parcel, Post, Site, beating
+from launcher.images.post import BEATS, Parcel, Post, Site
 from launcher.images.registry import pull
 from launcher.images.stock import Stock, look
+from launcher.repeat import repeating
+from launcher.spec.wording import in_units
 
 Tell = Callable[[str], None]
 
@@ -160,13 +162,18 @@ def _send_to(order: Order, origin: Host, labels: Sequence[str], there: int) -> d
     """What went wrong, by host."""
     token, keys = secrets.token_hex(8), new_pass()
     site = order.sites.get(origin.label) or _site_here(origin)
-    with _posts() as posts, beating(posts):
+    with _posts() as posts, repeating(lambda: _beat(posts), BEATS):
         posts.append(Post(origin, site, token, keys))
         parcel = _parcel(posts[0], order.image, there)
         _say_start(order, origin, labels, parcel, there)
         opened = _open(order, labels, token, keys, posts)
         chain = Chain([posts[0], *opened], parcel, order.tell, order.stop)
         return {label: error for label, error in chain.run().items() if error is not None}
+
+
+def _beat(posts: list[Post]) -> None:
+    for post in list(posts):
+        post.beat()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
-from launcher.errors import CheckFailed, UsageError
+from launcher.errors import CheckFailed
 from launcher.hosts import Host, LocalHost, connect, endpoints_of
 from launcher.hosts.fleet import on_all
 from launcher.hosts.owner import owner_on
@@ -18,6 +18,7 @@ from launcher.images.stock import look
 from launcher.plan.containers import needs_sudo
 from launcher.plan.layout import default_work_dir
 from launcher.spec.cluster import Cluster
+from launcher.spec.wording import no_host
 
 Result = TypeVar("Result")
 LOCAL = "local"
@@ -31,9 +32,7 @@ class Fleet:
         self.cluster = cluster
         endpoints = endpoints_of(cluster)
         if unknown := [label for label in only if label not in endpoints]:
-            raise UsageError(
-                f"no host {unknown[0]} in the cluster file", hint=f"its hosts: {', '.join(endpoints)}"
-            )
+            raise no_host(unknown[0], endpoints)
         self.hosts = {label: connect(each) for label, each in endpoints.items() if not only or label in only}
         self.sites: dict[str, Site] = {}
 
@@ -62,21 +61,29 @@ class Fleet:
         return on_all(self.hosts.values(), action)
 
     def deliver(self, name: str, origin: str | None, tell: Callable[[str], None]) -> tuple[str, ...]:
-        """To all; labels of those that lacked it. Raises as `deliver.deliver`."""
+        """To all; labels of those that lacked it. Raises UsageError, and as `deliver.deliver`."""
         return deliver(
             Order(
                 image=name,
                 hosts=self.hosts,
                 sites=self.sites,
                 registry=self.cluster.registry,
-                origin=HERE if origin == LOCAL else origin,
+                origin=self._origin(origin),
                 tell=tell,
             )
         )
 
+    def _origin(self, name: str | None) -> str | None:
+        if name == LOCAL:
+            return HERE
+        if name is not None and name not in self.hosts:
+            raise no_host(name, [*self.hosts, LOCAL])
+        return name
+
     def push_to(self, registry: str, name: str, origin: str | None) -> str:
-        """To a registry, from a host that has it; its label. Raises CheckFailed where none has."""
-        if origin == LOCAL:
+        """To a registry, from a host that has it; its label. Raises UsageError; CheckFailed: none has it."""
+        origin = self._origin(origin)
+        if origin == HERE:
             if image_here(name) is None:
                 raise CheckFailed(f"image {name} is not on {HERE}")
             push(registry, name, LocalHost(HERE), sudo=False)

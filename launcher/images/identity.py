@@ -66,12 +66,3 @@ def files_left_out(manifest: str, there: int) -> list[str]:
     (entry,) = json.loads(manifest)
     layers = list(entry["Layers"])
     return [name for name in dict.fromkeys(layers[:there]) if name not in layers[there:]]
-
-
-def in_units(size: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

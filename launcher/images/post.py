@@ -19,6 +19,8 @@ from launcher.remote import script
 
 PATIENCE = 30.0
 """Seconds without a byte after which a transfer is given up and tried another way."""
+BEATS = 10.0
+"""Seconds between two beats."""
 _BEATEN = 90
 """Seconds without a beat of ours after which a host removes all that belongs to the delivery."""
 _OPENS_IN = 60.0
@@ -236,22 +238,3 @@ def _lines(stream: Stream, label: str) -> Iterator[str]:
     while data := _read(stream, label):
         *lines, rest = (rest + data).split(b"\n")
         yield from (line.decode("utf-8", "replace") for line in lines)
-
-
-@contextmanager
-def beating(posts: list[Post], every: float = 10.0) -> Iterator[None]:
-    """Tell all posts now and then that we are there; the list may grow."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(every):
-            for post in list(posts):
-                post.beat()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from launcher.claims import lease, locks
 from launcher.claims.lease import RENEWAL
 from launcher.errors import DevicesHeld, LauncherError, UsageError
-from launcher.hosts import Host, HostError, connect, endpoints_of
+from launcher.hosts import Host, connect, endpoints_of
 from launcher.hosts.fence import checked
 from launcher.hosts.files import put
 from launcher.hosts.owner import owner_on
@@ -20,11 +18,13 @@ from launcher.plan.containers import docker_words
 from launcher.plan.model import Binding, Container, HostPlan, Member, Plan
 from launcher.plan.site import INSIDE
 from launcher.remote import script
+from launcher.repeat import repeating
 from launcher.run import snapshot
 from launcher.run.launch import new_run_id
 from launcher.run.upload import upload_code
 from launcher.spec.job import Launch
 from launcher.spec.spec import Spec
+from launcher.spec.wording import no_host
 
 _EPOCH = 1
 _OF_A_GANG = ("RANK_TABLE_FILE", "MS_", "LAUNCHER_", "GLOG_log_dir", "ASCEND_PROCESS_LOG_PATH")
@@ -48,8 +48,7 @@ def open_shell(spec: Spec, label: str | None, *, terminal: bool) -> int:
     offline = plan(spec, Binding(run_id=run_id))
     where = label or offline.hosts[0].label
     if where not in {part.label for part in offline.hosts}:
-        hosts = ", ".join(part.label for part in offline.hosts)
-        raise UsageError(f"no host {where} in the cluster file", hint=f"its hosts: {hosts}")
+        raise no_host(where, (part.label for part in offline.hosts))
     shell_container(offline.members[0])  # before anything is touched
     host = connect(endpoints_of(spec.cluster)[where])
     try:
@@ -72,7 +71,7 @@ def _enter(host: Host, bound: Plan, code: snapshot.Snapshot | None, *, terminal:
     lease.take(host, part.run_dir, _EPOCH, owner)
     try:
         member = _lock_one(host, part, bound, owner)
-        with _kept(host, part, run_id):
+        with repeating(lambda: _renew(host, part, run_id), RENEWAL):
             put(host, {}, part.attempt_dir, fence=(part.run_dir, _EPOCH), directories=part.directories)
             upload_code(host, part, code)
             container = shell_container(member)
@@ -81,6 +80,12 @@ def _enter(host: Host, bound: Plan, code: snapshot.Snapshot | None, *, terminal:
             return host.attend(script("shell"), container.name, *words, terminal=terminal)
     finally:
         _leave(host, part, run_id)
+
+
+def _renew(host: Host, part: HostPlan, run_id: str) -> None:
+    """A host that does not answer is asked again; a lock that is lost ends no shell that people are in."""
+    with suppress(LauncherError):
+        locks.renew(host, part, _EPOCH, run_id)
 
 
 def _leave(host: Host, part: HostPlan, run_id: str) -> None:
@@ -122,26 +127,3 @@ def _lock_one(host: Host, part: HostPlan, bound: Plan, owner: str) -> Member:
         except DevicesHeld as error:
             held.append(error)
     raise held[-1]
-
-
-@contextmanager
-def _kept(host: Host, part: HostPlan, run_id: str) -> Iterator[None]:
-    """Renew the lock while it is used; a host that does not answer for a while is asked again."""
-    over = threading.Event()
-
-    def renew() -> None:
-        while not over.wait(RENEWAL):
-            try:
-                locks.renew(host, part, _EPOCH, run_id)
-            except HostError:
-                continue
-            except LauncherError:
-                return
-
-    thread = threading.Thread(target=renew, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

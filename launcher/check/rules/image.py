@@ -9,8 +9,7 @@ from launcher.check.facts import Engine, Facts
 from launcher.check.model import Complaint, error, warning
 from launcher.check.needs import HostNeeds
 from launcher.check.rules.fleet import Complaints, Examined, minority
-from launcher.images.identity import in_units
-from launcher.spec.wording import some
+from launcher.spec.wording import in_units, some
 
 _BUILD = "make it on a host of the cluster: launcher image build"
 

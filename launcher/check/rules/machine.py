@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from launcher.check.facts import Facts
 from launcher.check.model import Complaint, Fix, as_root, error, warning
 from launcher.check.needs import HostNeeds
-from launcher.check.words import size
 from launcher.hosts.base import CHANNELS
+from launcher.spec.wording import in_units
 
 _SSHD_CONFIG = "/etc/ssh/sshd_config"
 _FEW_STARTUPS = 3
@@ -20,10 +20,10 @@ def memory(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     wanted = needs.ranks * needs.memory_per_rank
     if wanted > facts.memory:
         fitting = facts.memory // needs.memory_per_rank
-        words = f"{needs.ranks} ranks of {size(needs.memory_per_rank)} need {size(wanted)}, "
+        words = f"{needs.ranks} ranks of {in_units(needs.memory_per_rank)} need {in_units(wanted)}, "
         fewer = f"at most {fitting} ranks fit here (--set ranks=…); " if fitting > 0 else ""
         remedy = f"{fewer}what uses memory: ps -eo rss,pid,user,args --sort=-rss | head"
-        yield error(f"{words}{size(facts.memory)} are available", remedy)
+        yield error(f"{words}{in_units(facts.memory)} are available", remedy)
 
 
 def cores(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
@@ -46,7 +46,7 @@ def work_dir(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
 def disk(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     """As much as the job asks for."""
     if facts.disk < needs.disk:
-        words = f"{size(facts.disk)} are free for {facts.work_dir}, the job needs {size(needs.disk)}"
+        words = f"{in_units(facts.disk)} are free for {facts.work_dir}, the job needs {in_units(needs.disk)}"
         yield error(words, "launcher clean removes old runs; or another disk: work_dir in the cluster file")
 
 

@@ -11,7 +11,6 @@ from launcher.check.facts import Engine, Listener, Node, Place, User
 from launcher.check.judge import RULES, judge
 from launcher.check.model import Finding, Level, in_words
 from launcher.check.needs import Source
-from launcher.check.words import size
 from launcher.claims.locks import Holder
 from tests.unit.launcher.check.rule_facts import ENGINE, FACTS, GB, NEEDS, PORT, npus
 
@@ -230,21 +229,6 @@ def test_findings_are_counted_in_words():
         "remedy": "clean it",
         "fix": None,
     }
-
-
-SIZES = [
-    (0, "0 B"),
-    (-5, "0 B"),
-    (999, "999 B"),
-    (1500, "1.5 kB"),
-    (24_432_000_000, "24.4 GB"),
-    (10**13, "10000 GB"),
-]
-
-
-@pytest.mark.parametrize(("count", "text"), SIZES)
-def test_sizes_have_three_digits_and_a_unit(count, text):
-    assert size(count) == text
 
 
 # ---- levels

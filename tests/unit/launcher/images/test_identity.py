@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from launcher.images.identity import files_left_out, image_of, in_units, layers_there
+from launcher.images.identity import files_left_out, image_of, layers_there
 
 INSPECTED = {
     "Id": "sha256:aa",
@@ -82,10 +82,3 @@ def test_a_file_that_a_higher_layer_has_too_is_sent() -> None:
 def test_several_images_in_one_archive_are_refused() -> None:
     with pytest.raises(ValueError):
         files_left_out(json.dumps([{"Layers": []}, {"Layers": []}]), 1)
-
-
-@pytest.mark.parametrize(
-    ("size", "words"), [(0, "0 B"), (999, "999 B"), (1500, "2 kB"), (103e6, "103 MB"), (1.44e9, "1.4 GB")]
-)
-def test_sizes_for_people(size: float, words: str) -> None:
-    assert in_units(size) == words
