@@ -32,14 +32,16 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Start a job and follow it. Ctrl-C stops following; the job goes on."""
-    from launcher.run.launch import create_run, spawn_supervisor
+    from launcher.run.launch import create_run
+    from launcher.run.standby import Standby
     from launcher.spec.load import load
 
     overrides = [*set_, *([f"name={name}"] if name else [])]
-    spec = load(cluster, job, overrides=overrides, environ=os.environ)
-    directory = create_run(spec, overrides)
-    say(f"run {directory.run_id}")
-    spawn_supervisor(directory)
+    with Standby() as supervisor:
+        spec = load(cluster, job, overrides=overrides, environ=os.environ)
+        directory = create_run(spec, overrides)
+        say(f"run {directory.run_id}")
+        supervisor.take(directory)
     if detach:
         print_json({"run": directory.run_id}) if json else print(directory.run_id)
         return
@@ -59,10 +61,12 @@ def attach(
 ) -> None:
     """Follow a run; where nobody supervises it, take it over first."""
     from launcher.cli.follow import follow
+    from launcher.run.standby import Standby
     from launcher.run.takeover import ensure_supervised, resolve
 
-    directory = resolve(run, cluster)
-    ensure_supervised(directory, force=take_over)
+    with Standby() as supervisor:
+        directory = resolve(run, cluster)
+        ensure_supervised(directory, supervisor, force=take_over)
     if not detach:
         raise typer.Exit(follow(directory, json=json))
 
@@ -82,9 +86,11 @@ def cancel(
 ) -> None:
     """End a run on all its hosts: TERM, then KILL after its cancel_grace; logs are collected."""
     from launcher.cli.follow import follow
+    from launcher.run.standby import Standby
     from launcher.run.takeover import request_cancel, resolve
 
-    directory = resolve(run, cluster)
-    request_cancel(directory)
+    with Standby() as supervisor:
+        directory = resolve(run, cluster)
+        request_cancel(directory, supervisor)
     code = follow(directory, json=json, quiet=True)
     raise typer.Exit(0 if code == ExitCode.CANCELLED else code)

@@ -43,13 +43,15 @@ def smoke(
     Exit code 1: ranks did not meet, or a sum was wrong.
     """
     from launcher.cli.follow import follow_events
-    from launcher.run.launch import create_run, spawn_supervisor
+    from launcher.run.launch import create_run
+    from launcher.run.standby import Standby
     from launcher.smoke.job import smoke_spec
 
     overrides = [*set_, *_overrides(ranks, image, sizes)]
-    directory = create_run(smoke_spec(cluster, overrides, os.environ), overrides)
-    say(f"run {directory.run_id}")
-    spawn_supervisor(directory)
+    with Standby() as supervisor:
+        directory = create_run(smoke_spec(cluster, overrides, os.environ), overrides)
+        say(f"run {directory.run_id}")
+        supervisor.take(directory)
     code = follow_events(directory)
     if code == ExitCode.DETACHED:
         raise typer.Exit(code)

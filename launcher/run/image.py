@@ -15,7 +15,8 @@ def deliver_image(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> None:
     image = ground.spec.job.image
     if plan.runtime == "process" or image is None:
         return
-    from launcher.images.deliver import Order, deliver
+    from launcher.images.deliver import deliver
+    from launcher.images.order import Order
     from launcher.images.post import Site
 
     addresses = {host.label: host.host_ip for host in ground.spec.cluster.hosts}

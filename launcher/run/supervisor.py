@@ -1,10 +1,8 @@
-"""What the process that supervises a run does (`python -m launcher.run RUNDIR`)."""
+"""What the process that supervises a run does (run/standby.py starts it)."""
 
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 from launcher import remote
 from launcher.errors import CheckFailed, ExitCode, LauncherError, LostContact
@@ -87,8 +85,3 @@ def _write_result(directory: RunDir, course: Course, code: ExitCode, outcome: st
         collected=course.collected,
     )
     write_json(directory.result, result.to_json())
-
-
-def main() -> int:
-    """Exit code of the run."""
-    return int(supervise(RunDir(Path(sys.argv[1]))))

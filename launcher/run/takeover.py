@@ -20,13 +20,13 @@ from launcher.hosts.owner import owner_on
 from launcher.plan.layout import default_work_dir
 from launcher.remote import script
 from launcher.run.ground import draft_of
-from launcher.run.launch import spawn_supervisor
 from launcher.run.rundir import RunDir, all_runs, find_run, runs_root
+from launcher.run.standby import Standby
 from launcher.spec.load import load_cluster
 from launcher.spec.spec import Spec
 
 
-def ensure_supervised(directory: RunDir, *, force: bool) -> bool:
+def ensure_supervised(directory: RunDir, standby: Standby, *, force: bool) -> bool:
     """Give a run that has not ended a supervisor; True where it needed one.
 
     Raises UsageError where a supervisor elsewhere renewed its lease lately, unless `force`.
@@ -35,17 +35,17 @@ def ensure_supervised(directory: RunDir, *, force: bool) -> bool:
         return False
     if not force:
         _refuse_fresh_lease(directory)
-    spawn_supervisor(directory)
+    standby.take(directory)
     return True
 
 
-def request_cancel(directory: RunDir) -> None:
+def request_cancel(directory: RunDir, standby: Standby) -> None:
     """Ask the supervisor for the end of the run; where there is none, a new one is started for it."""
     if directory.result.exists():
         raise UsageError(f"run {directory.run_id} has ended already")
     write_atomically(directory.cancel_request, f"{lease.this_owner()}\n")
     try:
-        ensure_supervised(directory, force=False)
+        ensure_supervised(directory, standby, force=False)
     except UsageError:  # a later attach must not find a request that was refused
         directory.cancel_request.unlink(missing_ok=True)
         raise
