@@ -8,11 +8,8 @@ one host or on many; where they share --out, too, one of them reads the dump thr
 from __future__ import annotations
 
 import argparse
-import fcntl
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +20,7 @@ from tinybert.dump import DumpContents, Split
 from tinybert.lines import require_file
 from tinybert.options import positive_int
 from tinybert.shards import complete_manifest
-from tinybert.share import rank_and_size
+from tinybert.share import one_rank_at_a_time, rank_and_size
 from tinybert.stage import Progress, StageError, run_stage, say
 from tinybert.wikipedia import (
     WIKIEXTRACTOR_VERSION,
@@ -52,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     work = options.out / ".work"
     _make_directory(work)
-    with _locked(options.out):
+    with one_rank_at_a_time(options.out):
         contents = read_once(options, work / "templates.xml", made_from)
     require_whole(options.dump, contents, options.allow_truncated)
     parts = part_paths(options.out, contents)
@@ -63,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     say(f"rank {rank} of {size}: {len(pending)} of {len(parts)} splits to extract")
     extract_parts(options, contents, pending, made_from)
-    with _locked(options.out):
+    with one_rank_at_a_time(options.out):
         finish(options.out, parts, contents, made_from)
     return 0
 
@@ -155,18 +152,6 @@ def _remove_others(out: Path, made_from: dict[str, Any]) -> None:
     for part in others:
         part.unlink()
         sidecar_of(part).unlink()
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """One rank at a time, of those that share a directory; a rank that dies lets go."""
-    with (out / ".lock").open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for another rank, which holds {lock.name}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _make_directory(path: Path) -> None:

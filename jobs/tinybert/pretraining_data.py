@@ -26,9 +26,10 @@ from tinybert.flat_corpus import CorpusReader, blocks_of, say_counts
 from tinybert.instances import InstanceOptions, make_instances
 from tinybert.options import positive_int, probability, sequence_length
 from tinybert.records import RecordWriter
-from tinybert.shards import complete_manifest, require_ours, write_dataset
+from tinybert.shards import complete_manifest, require_ours, staging_of, write_dataset
+from tinybert.share import rank_and_size
 from tinybert.stage import require_one_task, run_stage, say
-from tinybert.stream import Work, finish, make_shards, rank_from_environment, staging_of
+from tinybert.stream import Work, finish, make_shards
 from tinybert.text_shards import TextShards
 from tinybert.tokenization import Vocabulary, load_vocabulary
 
@@ -100,7 +101,7 @@ def make_in_parts(
         options.seed,
         staging_of(options.out, made_from),
     )
-    make_shards(work, *rank_from_environment(), options.workers)
+    make_shards(work, *rank_and_size(), options.workers)
     return finish(options.out, work, made_from, _sizes(options, vocabulary))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -91,6 +93,17 @@ def _write_shard(
         file.flush()
         os.fsync(file.fileno())
         return {"name": path.name, "instances": len(examples), "bytes": file.tell()}
+
+
+def staging_of(directory: Path, made_from: dict[str, Any]) -> Path:
+    """Where unfinished work on this very data set is kept."""
+    key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+    staging = directory / f"{STAGING}-{key}"
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StageError(f"cannot write {directory}: {error.filename}: {error.strerror}") from error
+    return staging
 
 
 def publish(directory: Path, staging: Path, manifest: dict[str, Any]) -> None:

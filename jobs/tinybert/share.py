@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
-from tinybert.stage import StageError
+from tinybert.stage import StageError, say
 
 Item = TypeVar("Item")
 
@@ -32,3 +35,15 @@ def rank_and_size(env: Mapping[str, str] = os.environ) -> tuple[int, int]:
     if env.get("MS_ROLE") == "MS_SCHED":
         raise StageError("this stage needs no scheduler: give the job launch: none")
     return rank, size
+
+
+@contextmanager
+def one_rank_at_a_time(directory: Path) -> Iterator[None]:
+    """Let one rank in, of those that share a directory, also over NFS; a rank that dies lets go."""
+    with (directory / ".lock").open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another rank, which holds {lock.name}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -6,13 +6,10 @@ are shuffled among themselves. Nothing depends on who makes it: workers and rank
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import json
 import multiprocessing
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -22,7 +19,8 @@ from tinybert.artifacts import SCHEMA, read_json, write_json, written_by_rename
 from tinybert.flat_corpus import CorpusReader
 from tinybert.instances import InstanceOptions, make_instances
 from tinybert.records import RecordWriter
-from tinybert.shards import STAGING, complete_manifest, publish
+from tinybert.shards import complete_manifest, publish
+from tinybert.share import one_rank_at_a_time
 from tinybert.stage import StageError, say
 from tinybert.text_shards import TextShards
 from tinybert.tokenization import Vocabulary
@@ -59,30 +57,9 @@ class Work:
         return note if any(p.is_file() and p.stat().st_size == note["bytes"] for p in places) else None
 
 
-def rank_from_environment() -> tuple[int, int]:
-    """RANK_ID and RANK_SIZE; 0 of 1 where there are none. Raises StageError where they cannot be."""
-    rank, ranks = (os.environ.get(name, default) for name, default in (("RANK_ID", "0"), ("RANK_SIZE", "1")))
-    if os.environ.get("MS_ROLE") == "MS_SCHED":
-        raise StageError("this stage needs no scheduler: give the job launch: none")
-    if not (rank.isdecimal() and ranks.isdecimal() and int(rank) < int(ranks)):
-        raise StageError(f"RANK_ID is {rank!r} and RANK_SIZE {ranks!r}")
-    return int(rank), int(ranks)
-
-
 def seed_of(seed: int, shard: int) -> int:
     """The seed of a shard."""
     return int.from_bytes(hashlib.sha256(f"{seed} {shard}".encode()).digest()[:8], "little")
-
-
-def staging_of(directory: Path, made_from: dict[str, Any]) -> Path:
-    """Where unfinished work on this very data set is kept."""
-    key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
-    staging = directory / f"{STAGING}-{key}"
-    try:
-        staging.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StageError(f"cannot write {directory}: {error.filename}: {error.strerror}") from error
-    return staging
 
 
 def make_shards(work: Work, rank: int, ranks: int, workers: int) -> None:
@@ -168,7 +145,7 @@ def finish(
     directory: Path, work: Work, made_from: dict[str, Any], more: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Publish the data set, once all shards of all ranks are finished: its manifest, else None."""
-    with _locked(directory):
+    with one_rank_at_a_time(directory):
         manifest = complete_manifest(directory, made_from)
         if manifest is not None:
             return manifest
@@ -191,11 +168,3 @@ def finish(
         publish(directory, work.staging, manifest)
         (directory / ".lock").unlink()  # who waits for it finds the manifest
     return manifest
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """One rank at a time, also over NFS."""
-    with (directory / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

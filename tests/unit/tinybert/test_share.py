@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from threading import Thread
+
 import pytest
-from tinybert.share import share_of
+from tinybert.share import one_rank_at_a_time, share_of
 from tinybert.stage import StageError
 
 
@@ -31,3 +33,20 @@ def test_share(env, share):
 def test_ranks_that_do_not_fit(env, message):
     with pytest.raises(StageError, match=message):
         share_of("abc", env)
+
+
+def test_one_rank_at_a_time(tmp_path, capfd):
+    order = []
+
+    def other():
+        with one_rank_at_a_time(tmp_path):
+            order.append("other")
+
+    with one_rank_at_a_time(tmp_path):
+        thread = Thread(target=other)
+        thread.start()
+        while "waiting for another rank" not in capfd.readouterr().err:
+            pass
+        order.append("first")
+    thread.join()
+    assert order == ["first", "other"]

@@ -164,7 +164,7 @@ def test_corpus_without_text(tmp_path, given, capsys):
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
-    [("RANK_ID", "1", "RANK_ID is '1' and RANK_SIZE '1'"), ("MS_ROLE", "MS_SCHED", "launch: none")],
+    [("RANK_ID", "1", "RANK_ID is 1, but RANK_SIZE is 1"), ("MS_ROLE", "MS_SCHED", "launch: none")],
 )
 def test_ranks_that_cannot_be(tmp_path, given, monkeypatch, capsys, name, value, message):
     monkeypatch.setenv(name, value)
