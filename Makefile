@@ -37,7 +37,7 @@ $(VENV)/.cpu: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.cpu
-	$(BIN)/pip install --quiet --editable '.[cpu,dev]'
+	$(BIN)/pip install --quiet --editable '.[cpu,convert,dev]'
 	@touch $@
 
 # ---- the flagship: what it needs is prepared by jobs of the launcher, once for each DATA and VOCAB
@@ -89,25 +89,29 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# FULL=1 runs the long tests, too, here and below.
+SHORT := $(if $(FULL),,-m 'not full')
 check: lint
-	$(BIN)/pytest -q -n 2 tests/unit
+	$(BIN)/pytest -q -n 2 $(SHORT) tests/unit
 
 # Most end-to-end tests wait for processes, so several share a core; those with MindSpore need the cores for themselves.
+# Coverage is of launcher/ alone, so what tests the jobs runs without it.
 COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 test: lint
 	$(BIN)/coverage erase
-	$(BIN)/pytest -q $(COVER) -n 2 tests/unit
-	$(BIN)/pytest -q $(COVER) -n 4 -m 'not mindspore' tests/e2e
-	$(BIN)/pytest -q $(COVER) -m mindspore tests/e2e
+	$(BIN)/pytest -q $(COVER) -n 2 $(SHORT) tests/unit --ignore=tests/unit/tinybert
+	$(BIN)/pytest -q -n 2 $(SHORT) tests/unit/tinybert
+	$(BIN)/pytest -q $(COVER) -n 4 -m 'not mindspore $(if $(FULL),,and not full)' tests/e2e
+	$(BIN)/pytest -q -m 'mindspore $(if $(FULL),,and not full)' tests/e2e
 	$(BIN)/coverage report
 
-# Root only: hosts are made on this machine. FULL=1 runs the long tests, too.
+# Root only: hosts are made on this machine.
 test-images: $(VENV)/.dev
 	$(BIN)/python -m tests.cluster.images
 
-# Each of three sessions has hosts of its own; most tests wait. FULL=1 runs the long ones, too.
+# Each of three sessions has hosts of its own; most tests wait.
 test-cluster: $(VENV)/.dev
-	$(BIN)/pytest -q -n 3 $(if $(FULL),,-m 'not full') tests/cluster
+	$(BIN)/pytest -q -n 3 $(SHORT) tests/cluster
 
 # Beside the launcher, OpenSSH and Ansible start the same containers.
 bench-launch: $(VENV)/.dev
