@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,33 @@ def written_by_rename(path: Path) -> Iterator[BinaryIO]:
         unfinished.unlink(missing_ok=True)
         raise
     unfinished.replace(path)
+
+
+@contextmanager
+def directory_by_rename(directory: Path) -> Iterator[Path]:
+    """Yield an empty directory that becomes `directory`, in place of what is there, when the block ends.
+
+    Where the block raises or is killed, `directory` stays as it is. Raises StageError where it cannot be
+    written.
+    """
+    unfinished = directory.with_name(f".{directory.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        unfinished.mkdir(parents=True)
+    except OSError as error:
+        raise StageError(f"cannot write {directory}: {error.filename}: {error.strerror}") from error
+    yield unfinished
+    for path in unfinished.iterdir():
+        _finish(path)
+    shutil.rmtree(directory, ignore_errors=True)
+    unfinished.replace(directory)
+
+
+def _finish(path: Path) -> None:
+    """Make sure that the file is on the disk, and readable as others are (safetensors makes it 0600)."""
+    path.chmod(0o644)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -7,21 +7,20 @@ beside it, so that any stage can take the encoder of any other.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinybert.artifacts import read_json, write_json
+from tinybert.artifacts import directory_by_rename, read_json, write_json
 from tinybert.config import ModelConfig
 from tinybert.stage import StageError
 
 MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
+VOCABULARY_FILE = "vocab.txt"
 SCHEMA = 1
 
 
@@ -47,29 +46,24 @@ def open_model(directory: Path) -> SavedModel:
     return SavedModel(directory, ModelConfig.from_dict(info["model"]), info)
 
 
-def write_model(directory: Path, files: dict[str, dict[str, np.ndarray]], info: dict[str, Any]) -> None:
-    """Write a directory of safetensors files and config.json; it appears whole, or not at all.
+def write_model(
+    directory: Path,
+    files: dict[str, dict[str, np.ndarray]],
+    info: dict[str, Any],
+    vocabulary: bytes | None = None,
+) -> None:
+    """Write a directory of safetensors files, config.json and vocab.txt; it appears whole, or not at all.
 
-    `files`: {file name: {tensor name: array}}.
+    `files`: {file name: {tensor name: array}}. `vocabulary`: content of vocab.txt, where there is to be one.
     """
     from safetensors.numpy import save_file
 
-    unfinished = directory.with_name(f".{directory.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    for name, tensors in files.items():
-        save_file(tensors, unfinished / name)
-        _finish(unfinished / name)
-    write_json(unfinished / CONFIG_FILE, {"schema": SCHEMA, **info})
-    shutil.rmtree(directory, ignore_errors=True)
-    unfinished.replace(directory)
-
-
-def _finish(path: Path) -> None:
-    """Make sure that the file is on the disk, and readable as others are (the library makes it 0600)."""
-    path.chmod(0o644)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    with directory_by_rename(directory) as unfinished:
+        for name, tensors in files.items():
+            save_file(tensors, unfinished / name)
+        if vocabulary is not None:
+            (unfinished / VOCABULARY_FILE).write_bytes(vocabulary)
+        write_json(unfinished / CONFIG_FILE, {"schema": SCHEMA, **info})
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
@@ -92,20 +86,24 @@ def load_parameters(
     tensor of its shape, and every tensor a parameter or a name that starts with one of `ignored`.
     """
     given = {name: array for name, array in tensors.items() if not name.startswith(tuple(ignored))}
-    problems = [
-        f"missing: {name} {list(parameters[name].shape)}" for name in sorted(parameters.keys() - given.keys())
-    ]
-    problems += [
-        f"unexpected: {name} {list(given[name].shape)}" for name in sorted(given.keys() - parameters.keys())
-    ]
-    for name in sorted(parameters.keys() & given.keys()):
-        wanted, found = list(parameters[name].shape), list(given[name].shape)
-        if wanted != found:
-            problems.append(f"wrong shape: {name} is {found}, the model has {wanted}")
+    problems = misfits(
+        {name: parameter.shape for name, parameter in parameters.items()},
+        {name: array.shape for name, array in given.items()},
+    )
     if problems:
         raise StageError(f"{source} does not fit the model:\n  " + "\n  ".join(problems))
     for name, parameter in parameters.items():
         set_value(parameter, given[name])
+
+
+def misfits(wanted: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]) -> list[str]:
+    """What keeps tensors `given` {name: shape} from being those `wanted`: a line for each."""
+    problems = [f"missing: {name} {list(wanted[name])}" for name in sorted(wanted.keys() - given.keys())]
+    problems += [f"unexpected: {name} {list(given[name])}" for name in sorted(given.keys() - wanted.keys())]
+    for name in sorted(wanted.keys() & given.keys()):
+        if tuple(wanted[name]) != tuple(given[name]):
+            problems.append(f"wrong shape: {name} is {list(given[name])}, the model has {list(wanted[name])}")
+    return problems
 
 
 def set_value(parameter: Any, value: np.ndarray) -> None:
