@@ -19,7 +19,8 @@ class GeneralDistillLoss(nn.Cell):
     """att_loss + rep_loss of a student against a frozen teacher; layer i learns from layer (i+1)k-1.
 
     `targets` and `construct` take input_ids, segment_ids, input_mask int32 [B, S]; `construct` also takes
-    what `targets` returned and returns float32 scalars: the loss, then what `metrics` names.
+    what `targets` returned and the step (int32 [1], for dropout), and returns float32 scalars: the loss, then
+    what `metrics` names.
     Raises StageError where the two do not fit together.
     """
 
@@ -40,9 +41,13 @@ class GeneralDistillLoss(nn.Cell):
         """What the teacher gives, outside of the differentiated part, which halves the time to compile."""
         return self.teacher(input_ids, segment_ids, input_mask)
 
-    def construct(self, targets, input_ids, segment_ids, input_mask):
+    def student(self, input_ids, segment_ids, input_mask, step):
+        """Hidden states and scores of the student."""
+        return self.network(input_ids, segment_ids, input_mask, step)
+
+    def construct(self, targets, step, input_ids, segment_ids, input_mask):
         teacher_hidden, teacher_scores = targets
-        student_hidden, student_scores = self.network(input_ids, segment_ids, input_mask)
+        student_hidden, student_scores = self.student(input_ids, segment_ids, input_mask, step)
         fitted = ()
         for hidden in student_hidden:
             fitted += (self.fit_dense(hidden),)
@@ -92,8 +97,8 @@ class PreTrainLoss(nn.Cell):
 
     The MLM loss is the mean over the masked tokens of the whole global batch: with several ranks the
     number of tokens is summed over them, so that the mean of the ranks' losses is the loss of one
-    process with all the samples. `construct` takes the columns of a pretraining record
-    (int32 [B, S] x 3, int32 [B, P] x 2, float32 [B, P], int32 [B, 1]) and returns
+    process with all the samples. `construct` takes the step (int32 [1], for dropout) and the columns of a
+    pretraining record (int32 [B, S] x 3, int32 [B, P] x 2, float32 [B, P], int32 [B, 1]) and returns
     float32 scalars: the loss, then what `metrics` names.
     """
 
@@ -113,9 +118,9 @@ class PreTrainLoss(nn.Cell):
         return ()
 
     def construct(
-        self, targets, input_ids, input_mask, segment_ids, positions, labels, weights, next_sentence
+        self, targets, step, input_ids, input_mask, segment_ids, positions, labels, weights, next_sentence
     ):
-        mlm_logits, nsp_logits = self.network(input_ids, segment_ids, input_mask, positions)
+        mlm_logits, nsp_logits = self.network(input_ids, segment_ids, input_mask, positions, step)
         labels = labels.reshape(-1)
         weights = weights.reshape(-1)
         # 1e-5 as Google has it: a batch without any masked token has MLM loss 0.

@@ -13,6 +13,7 @@ from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
 from tinybert.config import ModelConfig
+from tinybert.dropout import Dropout
 
 MASKED_SCORE = -10000.0
 
@@ -23,6 +24,7 @@ class BertModel(nn.Cell):
     `construct` takes input_ids, segment_ids, input_mask int32 [B, S] and returns
     (hidden, scores): `hidden` has L+1 tensors [B*S, H], the embedding output first;
     `scores` has L tensors [B, heads, S, S]: QK^T/sqrt(head size) plus the mask, before softmax.
+    `step`, int32 [1], chooses the masks of dropout; only training with dropout needs it.
     """
 
     def __init__(self, config: ModelConfig):
@@ -32,9 +34,9 @@ class BertModel(nn.Cell):
         self.pooler = _dense(config, config.hidden_size, config.hidden_size)
         self.hidden_size = config.hidden_size
 
-    def construct(self, input_ids, segment_ids, input_mask):
+    def construct(self, input_ids, segment_ids, input_mask, step=None):
         mask = additive_mask(input_mask)
-        return self.encoder(self.embeddings(input_ids, segment_ids), mask)
+        return self.encoder(self.embeddings(input_ids, segment_ids, step), mask, step)
 
     def pool(self, last_hidden, batch_size):
         """Tanh-pooled [CLS] vectors [B, H] of the last hidden states [B*S, H]."""
@@ -51,11 +53,11 @@ class BertEmbeddings(nn.Cell):
         self.position_embeddings = _weight(config, config.max_position_embeddings, "position_embeddings")
         self.token_type_embeddings = _weight(config, config.type_vocab_size, "token_type_embeddings")
         self.layer_norm = _layer_norm(config)
-        self.dropout = nn.Dropout(p=config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.segments = config.type_vocab_size
         self.hidden_size = config.hidden_size
 
-    def construct(self, input_ids, segment_ids):
+    def construct(self, input_ids, segment_ids, step=None):
         length = input_ids.shape[1]
         words = ops.gather(self.word_embeddings, input_ids, 0)
         # Two or three rows: a product, whose gradient is a product too and not a scattered sum.
@@ -63,7 +65,7 @@ class BertEmbeddings(nn.Cell):
         segments = ops.matmul(one_hot, self.token_type_embeddings)
         hidden = words + self.position_embeddings[:length]
         hidden = hidden.reshape((-1, self.hidden_size)) + segments
-        return self.dropout(self.layer_norm(hidden))
+        return self.dropout(self.layer_norm(hidden), step)
 
 
 class BertEncoder(nn.Cell):
@@ -73,11 +75,11 @@ class BertEncoder(nn.Cell):
         super().__init__()
         self.layers = nn.CellList([BertLayer(config) for _ in range(config.num_hidden_layers)])
 
-    def construct(self, hidden, mask):
+    def construct(self, hidden, mask, step=None):
         all_hidden = (hidden,)
         all_scores = ()
         for layer in self.layers:
-            hidden, scores = layer(hidden, mask)
+            hidden, scores = layer(hidden, mask, step)
             all_hidden += (hidden,)
             all_scores += (scores,)
         return all_hidden, all_scores
@@ -92,9 +94,9 @@ class BertLayer(nn.Cell):
         self.intermediate = _dense(config, config.hidden_size, config.intermediate_size)
         self.output = BertResidual(config, config.intermediate_size)
 
-    def construct(self, hidden, mask):
-        attended, scores = self.attention(hidden, mask)
-        return self.output(gelu(self.intermediate(attended)), attended), scores
+    def construct(self, hidden, mask, step=None):
+        attended, scores = self.attention(hidden, mask, step)
+        return self.output(gelu(self.intermediate(attended)), attended, step), scores
 
 
 class BertAttention(nn.Cell):
@@ -107,23 +109,23 @@ class BertAttention(nn.Cell):
         self.key = _dense(config, size, size)
         self.value = _dense(config, size, size)
         self.output = BertResidual(config, size)
-        self.dropout = nn.Dropout(p=config.attention_probs_dropout_prob)
+        self.dropout = Dropout(config.attention_probs_dropout_prob)
         self.scores = ops.BatchMatMul(transpose_b=True)
         self.context = ops.BatchMatMul()
         self.heads = config.num_attention_heads
         self.head_size = config.head_size
         self.scale = 1.0 / math.sqrt(config.head_size)
 
-    def construct(self, hidden, mask):
+    def construct(self, hidden, mask, step=None):
         batch_size = mask.shape[0]
         # Scaling the query costs B*S*H products; scaling the scores would cost B*heads*S*S.
         query = self._split_heads(self.query(hidden) * self.scale, batch_size)
         key = self._split_heads(self.key(hidden), batch_size)
         value = self._split_heads(self.value(hidden), batch_size)
         scores = self.scores(query, key) + mask.astype(query.dtype)
-        context = self.context(self.dropout(ops.softmax(scores, -1)), value)
+        context = self.context(self.dropout(ops.softmax(scores, -1), step), value)
         context = context.transpose((0, 2, 1, 3)).reshape(hidden.shape)
-        return self.output(context, hidden), scores
+        return self.output(context, hidden, step), scores
 
     def _split_heads(self, states, batch_size):
         """[B*S, H] -> [B, heads, S, head size]."""
@@ -136,11 +138,11 @@ class BertResidual(nn.Cell):
     def __init__(self, config: ModelConfig, in_size: int):
         super().__init__()
         self.dense = _dense(config, in_size, config.hidden_size)
-        self.dropout = nn.Dropout(p=config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.layer_norm = _layer_norm(config)
 
-    def construct(self, states, residual):
-        return self.layer_norm(residual + self.dropout(self.dense(states)))
+    def construct(self, states, residual, step=None):
+        return self.layer_norm(residual + self.dropout(self.dense(states), step))
 
 
 class BertForPreTraining(nn.Cell):
@@ -156,8 +158,8 @@ class BertForPreTraining(nn.Cell):
         self.masked_lm = MaskedLanguageHead(config)
         self.next_sentence = _dense(config, config.hidden_size, 2)
 
-    def construct(self, input_ids, segment_ids, input_mask, masked_lm_positions):
-        hidden, _ = self.bert(input_ids, segment_ids, input_mask)
+    def construct(self, input_ids, segment_ids, input_mask, masked_lm_positions, step=None):
+        hidden, _ = self.bert(input_ids, segment_ids, input_mask, step)
         last_hidden = hidden[-1]
         batch_size, length = input_ids.shape
         starts = ops.arange(batch_size).astype(ms.int32).reshape((-1, 1)) * length

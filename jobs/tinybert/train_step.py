@@ -40,7 +40,8 @@ class TrainStep(nn.Cell):
         self.sum_over_ranks = ops.AllReduce(group=GlobalComm.WORLD_COMM_GROUP) if ranks > 1 else None
 
     def construct(self, *batch):
-        (_, values), gradients = self.gradient(self.loss.targets(*batch), *batch)
+        targets, step = self.loss.targets(*batch), self.optimizer.global_step
+        (_, values), gradients = self.gradient(targets, step, *batch)
         values = ops.stack(values)
         if self.ranks > 1:
             values, gradients = self.average(values, gradients)
@@ -58,9 +59,9 @@ class TrainStep(nn.Cell):
                 self.optimizer(gradients)
         return values, finite
 
-    def scaled_loss(self, targets, *batch):
+    def scaled_loss(self, targets, step, *batch):
         """The loss to differentiate, and all outputs of the loss cell unscaled."""
-        values = self.loss(targets, *batch)
+        values = self.loss(targets, step, *batch)
         if self.loss_scaler is None:
             return values[0], values
         return self.loss_scaler.scale(values[0]), values

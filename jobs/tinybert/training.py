@@ -182,9 +182,11 @@ class TrainingState:
 def _build_step(run: TrainingRun, loss: Any) -> Any:
     from mindspore import amp
 
+    from tinybert.dropout import seed_dropout
     from tinybert.optim import build_optimizer
     from tinybert.train_step import TrainStep
 
+    seed_dropout(loss, run.train.seed, run.rank.id)
     optimizer = build_optimizer(loss.trainable_params(), run.train, run.plan.total_steps)
     metrics, scaler = loss.metrics, None
     if run.rank.device == "Ascend":
