@@ -12,7 +12,7 @@ from typing import Any, Union
 from tinybert.glue_tasks import OUTSIDE, Task
 from tinybert.stage import StageError
 
-_BOM = "\ufeff"  # MRPC's files begin with it
+BOM = "\ufeff"  # MRPC's files begin with it
 _HIGHEST_SCORE = 5.0
 
 Label = Union[int, float, "list[int]", None]
@@ -24,10 +24,14 @@ class BadRow(ValueError):
 
 @dataclass(frozen=True)
 class Row:
-    """One example. `label`: an id, a score, a tag for each character, or None in a test set."""
+    """One example. `label`: an id, a score, a tag for each character, or None in a test set.
+
+    `line` is what it was read from.
+    """
 
     texts: tuple[str, ...]
     label: Label
+    line: str
 
 
 def read_rows(path: Path, task: Task, split: str, on_bad: Callable[[str], None]) -> Iterator[Row]:
@@ -64,7 +68,7 @@ def _decoded(raw: bytes) -> str:
 def _tsv_parser(path: Path, task: Task, split: str, first: str) -> tuple[Callable[[str], Row], bool]:
     """What reads a line, and whether the first line is a header."""
     is_header = split not in task.headerless
-    columns = first.removeprefix(_BOM).split("\t") if is_header else list(task.columns)
+    columns = first.removeprefix(BOM).split("\t") if is_header else list(task.columns)
     wanted = (*task.texts, task.label) if task.has_labels(split) else task.texts
     missing = [name for name in wanted if name not in columns]
     if missing:
@@ -80,7 +84,7 @@ def _tsv_parser(path: Path, task: Task, split: str, first: str) -> tuple[Callabl
             raise BadRow(f"{len(fields)} fields instead of {len(columns)}")
         found = [fields[place] for place in places]
         texts = tuple(found[: len(task.texts)])
-        return Row(texts, _label_of(task, found[-1]) if task.has_labels(split) else None)
+        return Row(texts, _label_of(task, found[-1]) if task.has_labels(split) else None, line)
 
     return parse, is_header
 
@@ -113,10 +117,10 @@ def _json_parser(task: Task, split: str) -> Callable[[str], Row]:
             raise BadRow("no JSON object")
         texts = tuple(_text_of(row, key) for key in task.texts)
         if not task.has_labels(split):
-            return Row(texts, None)
+            return Row(texts, None, line)
         if task.entities:
-            return Row(texts, _tags_of(task, texts[0], row.get(task.label)))
-        return Row(texts, _label_of(task, str(row.get(task.label, "(missing)"))))
+            return Row(texts, _tags_of(task, texts[0], row.get(task.label)), line)
+        return Row(texts, _label_of(task, str(row.get(task.label, "(missing)"))), line)
 
     return parse
 
