@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
+_OF_IMAGES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Architectures that images call otherwise than the kernel does."""
+
+
 def ask_engine(host: Host, needs: HostNeeds) -> Engine:
     """Facts for the rules; that Docker does not answer is one, too. Raises HostError."""
     from launcher.hosts.engine import engine
@@ -26,11 +30,12 @@ def ask_engine(host: Host, needs: HostNeeds) -> Engine:
 
 
 def _facts(api: APIClient, needs: HostNeeds) -> Engine:
-    version, about = api.version(), api.info()
+    about = api.info()
+    machine = str(about["Architecture"])
     image = find(api, needs.image) if needs.image else None
     return Engine(
-        version=str(version.get("Version", "")),
-        architecture=str(version["Arch"]),
+        version=str(about.get("ServerVersion", "")),
+        architecture=_OF_IMAGES.get(machine, machine),
         security=tuple(about.get("SecurityOptions") or ()),
         image_architecture=image.architecture if image else None,
         image_identity=image.identity if image else "",

@@ -94,12 +94,12 @@ class Facts:
     cores: int
     memory: int
     """The least of what the machine and the cgroups of this process still give."""
-    setsid: str
+    has_setsid: bool
     uid: int
     user: str
-    """Whom SSH logs in."""
-    machine: str
-    """Architecture as the kernel says it."""
+    """Whom SSH logs in; empty where that user has no name."""
+    machine: str = ""
+    """Architecture as the kernel says it; empty where it was not asked, as all that is advice."""
     shm_refusal: str = ""
     startups: int | None = None
     """Connections that log in at once from which on sshd refuses some; None where that is not to be seen."""
@@ -147,25 +147,25 @@ def parse_facts(text: str, trees: Sequence[str] = ()) -> Facts:
         work_dir=one["work_dir"],
         work_dir_refusal=one["refusal"],
         file_system=one["file_system"],
-        disk=int(one["disk"] or 0),
+        disk=int(one["disk"]),
         cores=int(one["cores"]),
         memory=max(0, min(map(int, many["memory"]))),
-        setsid=one["setsid"],
+        has_setsid="setsid" in one,
         uid=int(one["uid"]),
         user=one["user"],
-        machine=one["machine"],
+        machine=one.get("machine", ""),
         shm_refusal=one.get("shm", ""),
-        startups=int(one["startups"]) if one["startups"] else None,
-        selinux=one["selinux"],
-        selinux_context=one["selinux_context"],
+        startups=int(one["startups"]) if one.get("startups") else None,
+        selinux=one.get("selinux", ""),
+        selinux_context=one.get("selinux_context", ""),
         sources=tuple(map(_place, many["source"])),
         trees=parse_trees(lines, trees),
         lacking=tuple(many["lacking"]),
         nodes=tuple(map(_node, many["node"])),
         openers=tuple(map(_user, many["open"])),
         listeners=tuple(Listener(int(user.what), user) for user in map(_user, many["listener"])),
-        ephemeral=_pair(one["ephemeral"]),
-        reserved_words=one["reserved"],
+        ephemeral=_pair(one.get("ephemeral", "0 0")),
+        reserved_words=one.get("reserved", ""),
         driver=one.get("driver", ""),
         python=_python(one["python"]) if "python" in one else None,
         no_python=one.get("no_python", ""),

@@ -12,10 +12,11 @@ from launcher.check.engine import ask_engine
 from launcher.check.facts import Engine, Facts, parse_facts, read_lines
 from launcher.check.judge import judge, judge_together
 from launcher.check.model import Finding, Level, in_words
-from launcher.check.needs import HostNeeds, of_job
-from launcher.check.npu_facts import parse_npus
+from launcher.check.needs import HostNeeds, before_a_run, of_job
+from launcher.check.npu_facts import NpuFacts, is_unclear, parse_npus
+from launcher.check.npu_needs import NpuNeeds
 from launcher.check.offers import with_image_here
-from launcher.check.questions import check_script, words, words_about_files
+from launcher.check.questions import check_script, words, words_about_chips, words_about_files
 from launcher.check.rules.fleet import Examined
 from launcher.check.trees import Tree
 from launcher.errors import CheckFailed, LauncherError
@@ -43,7 +44,7 @@ def check_hosts(
 
     Raises CheckFailed that lists every error with its remedy, SpecError.
     """
-    needs = {label: replace(each, holders_are_refused=False) for label, each in of_job(spec, draft).items()}
+    needs = {label: before_a_run(each) for label, each in of_job(spec, draft).items()}
     findings = [*examine_here(spec), *examine(needs, hosts, clocks)]
     errors = [finding for finding in findings if finding.level is Level.ERROR]
     if errors:
@@ -154,7 +155,16 @@ def _run_script(host: Host, needs: HostNeeds) -> Facts:
     timeout = _DEEP_TIMEOUT if needs.is_deep else _TIMEOUT
     done = checked(host, check_script(), *words(needs), timeout=timeout)
     facts = parse_facts(done.out, needs.compared)
-    return replace(facts, npus=parse_npus(read_lines(done.out), needs.npus)) if needs.npus else facts
+    return replace(facts, npus=_npus(host, needs, needs.npus, done.out)) if needs.npus else facts
+
+
+def _npus(host: Host, needs: HostNeeds, npus: NpuNeeds, said: str) -> NpuFacts:
+    """With a second question where something is wrong with a chip of which it is not certain which it is."""
+    lines = read_lines(said)
+    if is_unclear(lines, npus):
+        again = checked(host, check_script(), *words_about_chips(needs, npus), timeout=_TIMEOUT)
+        lines = [*(line for line in lines if line[0] != "npu_smi"), *read_lines(again.out)]
+    return parse_npus(lines, npus)
 
 
 def _differing(needs: Mapping[str, HostNeeds], outcomes: Outcomes) -> list[str]:

@@ -76,6 +76,8 @@ class HostNeeds:
     """Whether whole files are compared, instead of both ends of some."""
     holders_are_refused: bool = True
     """Whether a device that another run holds is an error; the lock phase of a run says it by itself."""
+    advice: bool = True
+    """Whether it is also asked what can make no run fail."""
     npus: NpuNeeds | None = None
     root_in_containers: bool = False
     """Whether the job says `user: root` or the like: then any device may be opened."""
@@ -86,7 +88,17 @@ class HostNeeds:
     @property
     def compared(self) -> tuple[str, ...]:
         """Paths of the volumes that should be the same on all hosts."""
-        return tuple(each.path for each in self.sources if not each.writable) if self.hosts > 1 else ()
+        if self.hosts < 2:
+            return ()
+        return tuple(
+            each.path for each in self.sources if not each.writable and (self.advice or each.must_be_equal)
+        )
+
+
+def before_a_run(needs: HostNeeds) -> HostNeeds:
+    """What can make a run fail, and no more; devices that others hold are left to its lock phase."""
+    npus = None if needs.npus is None else needs.npus.only_what_counts()
+    return replace(needs, holders_are_refused=False, advice=False, npus=npus)
 
 
 def of_cluster(cluster: Cluster) -> dict[str, HostNeeds]:

@@ -71,9 +71,7 @@ def _words(error: ToolError) -> str:
 
 def parse_npus(lines: Iterable[tuple[str, str]], needs: NpuNeeds) -> NpuFacts:
     """The facts of check_npus.sh; whatever a tool may have said, it is no error here."""
-    said: dict[str, list[str]] = {}
-    for name, words in lines:
-        said.setdefault(name, []).append(words)
+    said = _by_name(lines)
     refusals, smi_refusals = _Refusals(), _Refusals()
     info = smi_refusals.answer("info", smi.parse_info, _text(said, "npu_smi"))
     conf = refusals.answer(needs.hccn_conf, hccn.parse_conf, _text(said, "hccn_conf"))
@@ -82,11 +80,34 @@ def parse_npus(lines: Iterable[tuple[str, str]], needs: NpuNeeds) -> NpuFacts:
         smi_refusal=smi_refusals.get("info", ""),
         health={chip.physical: chip.health for chip in chips if chip.physical is not None},
         processes=tuple(_processes(info, chips)) if info else (),
-        ports={device: _port(said, device, refusals) for device in needs.devices},
+        ports={device: _port(said, needs, device, refusals) for device in needs.devices},
         unanswered=_unanswered(said, needs),
         conf=(conf or {}) if "hccn_conf" in said else None,
         hccn_refusals=refusals,
     )
+
+
+def is_unclear(lines: Iterable[tuple[str, str]], needs: NpuNeeds) -> bool:
+    """Whether something is wrong with a chip, and npu-smi's table alone does not say which chip it is.
+
+    Where all are well and nobody uses one, that need not be known, and costs a call for each NPU.
+    """
+    try:
+        info = smi.parse_info(_text(_by_name(lines), "npu_smi"))
+    except ToolError:
+        return False
+    if all(chip.physical is not None for chip in info.chips):
+        return False
+    shown = {chip.physical for chip in smi.with_physical(info.chips)}
+    is_well = all(chip.health == "OK" for chip in info.chips) and not info.processes
+    return not is_well or not shown.issuperset(needs.devices)
+
+
+def _by_name(lines: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    said: dict[str, list[str]] = {}
+    for name, words in lines:
+        said.setdefault(name, []).append(words)
+    return said
 
 
 def _text(said: Mapping[str, Sequence[str]], name: str, *of: object) -> str:
@@ -116,9 +137,14 @@ def _processes(info: smi.Info, chips: Iterable[smi.Chip]) -> Iterable[NpuProcess
             yield NpuProcess(device, each.pid, each.name, each.memory)
 
 
-def _port(said: Mapping[str, Sequence[str]], device: int, refusals: _Refusals) -> Port:
+def _port(said: Mapping[str, Sequence[str]], needs: NpuNeeds, device: int, refusals: _Refusals) -> Port:
+    asked = needs.questions_to(device)
+
     def ask(what: str, parse: Callable[[str], Result]) -> Result | None:
-        return refusals.answer(f"-i {device} -{what} -g", parse, _text(said, f"hccn_{what}", device))
+        if what in needs.questions:
+            words = "ip -inet6" if what == "ip" and "ip6" in asked else what
+            return refusals.answer(f"-i {device} -{words} -g", parse, _text(said, f"hccn_{what}", device))
+        return None
 
     ip, tls = ask("ip", hccn.parse_ip), ask("tls", hccn.parse_tls)
     return Port(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from launcher.spec.cluster import Cluster, Host
 
@@ -36,8 +36,21 @@ class NpuNeeds:
     version_file: str
     meet: bool
     """Whether NPUs of several hosts work together."""
+    questions: tuple[str, ...] = ("ip", "link", "net_health", "tls")
+    """What hccn_tool is asked of each."""
     group: int | None
     """Group that ranks get so that they may open the devices."""
+
+    def questions_to(self, device: int) -> tuple[str, ...]:
+        """The same, with the form of the address that an NPU should have."""
+        sixth = ":" in self.ips.get(device, "")
+        return tuple("ip6" if sixth and what == "ip" else what for what in self.questions)
+
+    def only_what_counts(self) -> NpuNeeds:
+        """What can make a run fail: one ping of each; of NPUs that do not meet others only the address."""
+        first = {peer.device: peer for peer in reversed(self.peers)}
+        questions = self.questions if self.meet else ("ip",)
+        return replace(self, questions=questions, peers=tuple(first[device] for device in sorted(first)))
 
 
 def npu_needs(

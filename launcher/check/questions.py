@@ -20,7 +20,7 @@ def check_script() -> str:
 
 def words(needs: HostNeeds) -> list[str]:
     """Everything that is asked of a host."""
-    pairs = [*_of_machine(needs), *_of_volumes(needs), *(_of_npus(needs.npus) if needs.npus else ())]
+    pairs = [*_of_machine(needs), *_of_volumes(needs), *(_of_npus(needs, needs.npus) if needs.npus else ())]
     return [word for pair in pairs for word in pair] + _python(needs)
 
 
@@ -31,6 +31,8 @@ def words_about_files(needs: HostNeeds, paths: Sequence[str]) -> list[str]:
 
 def _of_machine(needs: HostNeeds) -> Iterator[tuple[str, str]]:
     yield "work_dir", needs.work_dir or ""
+    if needs.advice:
+        yield "advice", "yes"
     if needs.secrets:
         yield "secrets", "yes"
     yield "path", needs.path
@@ -49,20 +51,28 @@ def _of_machine(needs: HostNeeds) -> Iterator[tuple[str, str]]:
 
 def _of_volumes(needs: HostNeeds) -> Iterator[tuple[str, str]]:
     for source in needs.sources:
-        yield "source", source.path
+        yield "shared" if source.writable and needs.hosts > 1 else "source", source.path
     for path in needs.compared:
         yield "deep" if needs.is_deep else "ends", path
 
 
-def _of_npus(npus: NpuNeeds) -> Iterator[tuple[str, str]]:
-    yield "driver", npus.version_file
+def words_about_chips(needs: HostNeeds, npus: NpuNeeds) -> list[str]:
+    """What is asked again where npu-smi's table does not say which chip is which: its other forms."""
+    remaps = (word for device in npus.devices for word in ("remap", f"{device} {npus.npu_smi}"))
+    return ["work_dir", needs.work_dir or "", "npu_smi", npus.npu_smi, "map", npus.npu_smi, *remaps]
+
+
+def _of_npus(needs: HostNeeds, npus: NpuNeeds) -> Iterator[tuple[str, str]]:
+    if needs.advice:
+        yield "driver", npus.version_file
     yield "hccn_conf", npus.hccn_conf
     yield "npu_smi", npus.npu_smi
     yield "hccn_tool", npus.hccn_tool
     for device in npus.devices:
-        yield "npu", str(device)
-    for peer in npus.peers:
-        yield "ping", f"{peer.device} {peer.address}"
+        yield "npu", " ".join([str(device), *npus.questions_to(device)])
+    for device in npus.devices:
+        if peers := [peer.address for peer in npus.peers if peer.device == device]:
+            yield "deep_pings" if needs.is_deep else "pings", " ".join([str(device), *peers])
 
 
 def _python(needs: HostNeeds) -> list[str]:

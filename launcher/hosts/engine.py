@@ -20,6 +20,7 @@ from launcher.hosts.fence import FENCED, Fenced
 from launcher.remote import script
 
 _BASE = "http+docker://host"
+_OFFERED = "Api-Version"
 _TIMEOUT = 120.0
 _KILLED = 128
 
@@ -137,10 +138,15 @@ class _Adapter(BaseHTTPAdapter):
 
 
 def _client(dial: Dial, timeout: float) -> docker.APIClient:
-    """Speaks the newest version of the API that both sides know."""
+    """Speaks the newest version of the API that both sides know.
+
+    `/_ping` says it in a header, where Docker's own command line looks, too; for `/version` the engine starts
+    three programs.
+    """
     adapter = _Adapter(dial)
     first = _mounted(adapter, docker.constants.MINIMUM_DOCKER_API_VERSION, timeout)
-    offered = first.version(api_version=False)["ApiVersion"]
+    offered = first.get(f"{_BASE}/_ping", timeout=timeout).headers.get(_OFFERED)
+    offered = offered or first.version(api_version=False)["ApiVersion"]
     newest = offered if version_lt(offered, DEFAULT_DOCKER_API_VERSION) else DEFAULT_DOCKER_API_VERSION
     return _mounted(adapter, newest, timeout)
 

@@ -1,7 +1,8 @@
 # pairs of kind and value, then `run` and a command for ranks, or nothing: what this host has, a fact a line.
-# Kinds: work_dir (first; empty for this user's default), secrets, path (directories before PATH), source, there, node,
-# port, free (a port that would do for the scheduler), lock_root, lock, driver; ends, each, deep: volumes that are
-# compared; npu_smi, hccn_tool, hccn_conf, npu, ping. What takes time goes on beside the rest.
+# Kinds: work_dir (first; empty for this user's default), advice (what can make no run fail), secrets, path (directories
+# before PATH), source, shared (one that is written on several hosts), there, node, port, free (a port that would do for
+# the scheduler), lock_root, lock, driver; ends, each, deep: volumes that are compared; npu_smi, map, remap, hccn_tool,
+# hccn_conf, npu, pings. What takes time goes on beside the rest; what the shell can do itself starts no program.
 
 nearest() { # path: itself, or the first directory above it that is there
     above=$1
@@ -12,21 +13,25 @@ probe() { # directory: nothing where something can be made in it, else what the 
     trial=$1/.launcher-check-$$
     mkdir "$trial" 2>&1 && rmdir "$trial" 2>&1
 }
-free() { # path: bytes, the column before the one in percent: names of devices may hold spaces
-    df -Pk "$1" 2>/dev/null |
-        awk 'NR == 2 { for (i = NF; i > 1; i--) if ($i ~ /^[0-9]+%$/) { printf "%.0f", $(i - 1) * 1024; exit } }'
-}
 room() { # limit, usage and statistics of a cgroup: what it may still use, caches let go
     { read -r limit <"$1" && read -r usage <"$2"; } 2>/dev/null || return 0
     case $limit in '' | *[!0-9]*) return 0 ;; esac
-    cached=$(sed -n 's/^\(total_\)\{0,1\}inactive_file //p' "$3" | tail -n 1)
-    fact memory "$((limit - usage + ${cached:-0}))"
+    cached=0
+    while read -r name number; do
+        case $name in inactive_file | total_inactive_file) cached=$number ;; esac
+    done 2>/dev/null <"$3"
+    fact memory "$((limit - usage + cached))"
 }
 memory() { # every limit that holds for this process, in bytes
     while read -r name number unit; do
-        [ "$name" != MemAvailable: ] || fact memory "$((number * 1024))"
+        [ "$name" = MemAvailable: ] || continue
+        fact memory "$((number * 1024))"
+        break
     done </proc/meminfo
-    group=$(sed -n 's/^0:://p' /proc/self/cgroup)
+    group=''
+    while read -r line; do
+        case $line in 0::*) group=${line#0::} ;; esac
+    done </proc/self/cgroup
     while :; do
         at=/sys/fs/cgroup${group%/}
         room "$at/memory.max" "$at/memory.current" "$at/memory.stat"
@@ -36,15 +41,15 @@ memory() { # every limit that holds for this process, in bytes
     at=/sys/fs/cgroup/memory
     room "$at/memory.limit_in_bytes" "$at/memory.usage_in_bytes" "$at/memory.stat"
 }
-state_of() { # path
+state_of() { # path: its state, as `state`
     if [ ! -e "$1" ]; then
-        [ -w "$(nearest "$1")" ] && echo missing || echo unmakeable
+        state=missing && [ -w "$(nearest "$1")" ] || state=unmakeable
     elif [ ! -r "$1" ]; then
-        echo unreadable
+        state=unreadable
     elif [ ! -w "$1" ]; then
-        echo read-only
+        state=read-only
     else
-        echo writable
+        state=writable
     fi
 }
 startups() { # from how many log-ins at once on sshd refuses some: its title says it, else it tells root
@@ -66,16 +71,16 @@ opened() { # what links of open files say…: each with the process that has it 
         /^\/proc\/[0-9]+\/fd:$/ { split($0, at, "/"); pid = at[3]; next }
         index(wanted, " " $NF " ") && !seen[$NF, pid]++ { print $NF, pid }'
 }
-who_uses() { # device nodes and ports…: a fact for each that is open, listened on, and by whom
-    [ "$#" -gt 0 ] || return 0
-    sockets=$(listening "$@")
-    targets=$(printf '%s\n' "$sockets" | sed -n 's/.* \([0-9]*\)$/socket:[\1]/p')
-    found=$(opened "$@" $targets)
-    printf '%s\n' "$found" | while read -r target pid; do
+who_uses() { # device nodes, ports: a fact for each that is open, listened on, and by whom
+    sockets='' targets=''
+    if [ -n "$2" ] && sockets=$(listening $2) && [ -n "$sockets" ]; then
+        targets=$(printf '%s\n' "$sockets" | sed 's/.* \(.*\)/socket:[\1]/')
+    fi
+    [ -n "$1$targets" ] && found=$(opened $1 $targets) || return 0
+    [ -z "$found" ] || printf '%s\n' "$found" | while read -r target pid; do
         case $target in /*) fact open "$target $pid $(cat "/proc/$pid/comm" 2>/dev/null)" ;; esac
     done
-    printf '%s\n' "$sockets" | while read -r port inode; do
-        [ -n "$port" ] || continue
+    [ -z "$sockets" ] || printf '%s\n' "$sockets" | while read -r port inode; do
         pid=$(printf '%s\n' "$found" | sed -n "s/^socket:\[$inode\] //p" | head -n 1)
         fact listener "$port $pid${pid:+ $(cat "/proc/$pid/comm" 2>/dev/null)}"
     done
@@ -83,7 +88,7 @@ who_uses() { # device nodes and ports…: a fact for each that is open, listened
 free_port() { # ports…: whether nothing is bound to one of them; where all are taken, by whom
     words=$(first_free "$@" 2>&1 >/dev/null) && return 0
     fact no_port "$words"
-    who_uses "$@"
+    who_uses '' "$*"
 }
 held() { # directory of locks, locks…: of those that are held, and not left by a run that is no more
     root=$1 && shift
@@ -94,43 +99,72 @@ held() { # directory of locks, locks…: of those that are held, and not left by
     done
 }
 work_dir() { # path or nothing
-    work_dir=${1:-/var/tmp/launcher-$(id -u)}
+    work_dir=${1:-/var/tmp/launcher-$uid}
     place=$(nearest "$work_dir")
     fact work_dir "$work_dir"
     fact refusal "$(probe "$place")"
-    fact file_system "$(stat -f -c %T "$place" 2>/dev/null)"
-    fact disk "$(free "$place")"
+    set -- $(stat -f -c '%a %S %T' "$place" 2>/dev/null)
+    fact disk "$((${1:-0} * ${2:-0}))"
+    [ "$#" -lt 3 ] || shift 2
+    fact file_system "$*"
+}
+identity() { # who we are, and as what SELinux sees us
+    user='' context=''
+    set -- $(id)
+    uid=${1#uid=}
+    case $uid in *'('*) user=${uid#*'('} && user=${user%')'} ;; esac
+    uid=${uid%%'('*}
+    for word; do
+        case $word in context=*) context=${word#context=} ;; esac
+    done
 }
 machine() {
     fact cores "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
-    fact setsid "$(command -v setsid)"
-    fact uid "$(id -u)"
-    fact user "$(id -un 2>/dev/null)"
-    fact machine "$(uname -m)"
-    fact startups "$(startups)"
-    fact selinux "$(getenforce 2>/dev/null)"
-    fact selinux_context "$(id -Z 2>/dev/null)"
-    set -- $(cd /proc/sys/net/ipv4 && cat ip_local_port_range ip_local_reserved_ports 2>/dev/null)
-    fact ephemeral "$1 $2"
-    fact reserved "${3:-}"
+    ! command -v setsid >/dev/null || fact setsid yes
+    fact uid "$uid"
+    fact user "$user"
     memory
 }
-source_of() { # path
-    fact source "$(state_of "$1") $(stat -L -c %i "$1" 2>/dev/null || echo -) $(stat -f -L -c %T "$1" 2>/dev/null)"
+advice() { # what can make no run fail
+    fact machine "$(uname -m)"
+    fact startups "$(startups)"
+    fact selinux_context "$context"
+    [ -z "$context" ] || fact selinux "$(getenforce 2>/dev/null)"
+}
+ports_of_kernel() { # those that it gives to connections, and those that it keeps back
+    { read -r first last </proc/sys/net/ipv4/ip_local_port_range && fact ephemeral "$first $last"; } 2>/dev/null
+    { read -r reserved </proc/sys/net/ipv4/ip_local_reserved_ports && fact reserved "$reserved"; } 2>/dev/null
+}
+version_of() { # version file of the driver
+    while IFS='=' read -r name value; do
+        [ "$name" = Version ] || continue
+        fact driver "$value"
+        break
+    done 2>/dev/null <"$1"
+}
+source_of() { # path, whether it is asked where it lies
+    state_of "$1"
+    inode='' file_system=''
+    if [ "$2" = shared ]; then
+        inode=$(stat -L -c %i "$1" 2>/dev/null)
+        file_system=$(stat -f -L -c %T "$1" 2>/dev/null)
+    fi
+    fact source "$state ${inode:--} $file_system"
 }
 ask() { # kind, value
     case $1 in
         work_dir) work_dir "$2" ;;
         secrets) fact shm "$(probe /dev/shm)" ;;
         path) path=$2 ;;
-        source) source_of "$2" ;;
+        advice) advice ;;
+        source | shared) source_of "$2" "$1" ;;
         there) [ -e "$2" ] || fact lacking "$2" ;;
-        node) nodes="$nodes $2" && [ ! -e "$2" ] || fact node "$(stat -L -c '%g %a' "$2") $2" ;;
+        node) nodes="$nodes $2" ;;
         port) ports="$ports $2" ;;
         free) free_ports="$free_ports $2" ;;
         lock_root) lock_root=$2 ;;
         lock) locks="$locks $2" ;;
-        driver) fact driver "$(sed -n 's/^Version=//p' "$2" 2>/dev/null | head -n 1)" ;;
+        driver) version_of "$2" ;;
         ends | each | deep)
             trees=$((trees + 1))
             tree "$trees" "$2" "$1" &
@@ -140,12 +174,15 @@ ask() { # kind, value
 }
 
 path='' nodes='' ports='' free_ports='' lock_root='' locks='' trees=0
+identity
 while [ "$#" -gt 0 ] && [ "$1" != run ]; do
     ask "$1" "$2"
     shift 2
 done
 machine
-who_uses $nodes $ports
+[ -z "$nodes" ] || stat -L -c 'node %g %a %n' $nodes 2>/dev/null
+[ -z "$ports" ] || ports_of_kernel
+who_uses "$nodes" "$ports"
 [ -z "$free_ports" ] || free_port $free_ports
 [ -z "$locks" ] || held "$lock_root" $locks
 wait

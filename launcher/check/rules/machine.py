@@ -52,7 +52,7 @@ def disk(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
 
 def setsid(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     """Ranks that are processes are sessions of their own."""
-    if needs.processes and not facts.setsid:
+    if needs.processes and not facts.has_setsid:
         yield error("setsid is not in PATH; each rank is a session of its own", "install util-linux")
 
 

@@ -199,8 +199,11 @@ def serve(docker: FakeDocker) -> None:
             continue
         code, answer = _answer(docker, method, target, body)
         text = b"" if answer is None else json.dumps(answer).encode()
-        head = f"HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
-        sink.write(head.encode() + text)
+        settings = docker.settings()
+        head = ["Content-Type: application/json", f"Content-Length: {len(text)}"]
+        if not settings.get("silent"):
+            head.append(f"Api-Version: {settings.get('api', '1.41')}")
+        sink.write("\r\n".join([f"HTTP/1.1 {code} X", *head, "\r\n"]).encode() + text)
         sink.flush()
 
 
@@ -209,12 +212,17 @@ def _answer(docker: FakeDocker, method: str, target: str, body: Any) -> tuple[in
     query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
     path = re.sub(r"^/v[0-9.]+", "", url.path)
     settings = docker.settings()
+    if path == "/_ping":
+        return 200, None
     if path == "/version":
         version, arch = settings.get("version", "27.1.1"), settings.get("arch", "arm64")
         return 200, {"ApiVersion": settings.get("api", "1.41"), "Arch": arch, "Version": version}
     if path == "/info":
         runtimes = {name: {} for name in settings.get("runtimes", ["runc"])}
-        return 200, {"Runtimes": runtimes, "SecurityOptions": settings.get("security", ["name=seccomp"])}
+        arch = {"arm64": "aarch64", "amd64": "x86_64"}[settings.get("arch", "arm64")]
+        about = {"ServerVersion": settings.get("version", "27.1.1"), "Architecture": arch}
+        security = settings.get("security", ["name=seccomp"])
+        return 200, {**about, "Runtimes": runtimes, "SecurityOptions": security}
     if path.startswith("/images/"):
         name = unquote(path.removeprefix("/images/").removesuffix("/json"))
         arch = settings.get("images", {}).get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import yaml
 from launcher.check import Level, check_hosts, examine, examine_at, examine_here
 from launcher.check.facts import parse_facts
 from launcher.check.hosts import gather
-from launcher.check.needs import HostNeeds, Source, of_job
+from launcher.check.needs import HostNeeds, Source, before_a_run, of_job
 from launcher.check.questions import check_script
 from launcher.errors import CheckFailed
 from launcher.hosts import Endpoint, HostError, LocalHost
@@ -57,7 +58,7 @@ def test_facts_of_this_machine(needs, tmp_path):
     assert 0 < facts.disk <= shutil.disk_usage(tmp_path).total
     assert 0 < facts.memory <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert facts.cores == len(os.sched_getaffinity(0))
-    assert facts.setsid.endswith("/setsid") and facts.file_system
+    assert facts.has_setsid and facts.file_system
     assert (facts.python, facts.no_python, facts.sources, facts.holders) == (None, "", (), ())
 
 
@@ -261,8 +262,7 @@ def test_what_a_cgroup_still_gives(tmp_path):
 
 
 def test_the_least_memory_counts():
-    base = "work_dir /w\nrefusal \nfile_system ext4\ndisk 1\ncores 1\nsetsid \nuid 0\nuser root\nmachine m\n"
-    base += "startups \nselinux \nselinux_context \nephemeral 1 2\nreserved \n"
+    base = "work_dir /w\nrefusal \nfile_system ext4\ndisk 1\ncores 1\nuid 0\nuser root\n"
     assert parse_facts(base + "memory 900\nmemory 300\nmemory 800\n").memory == 300
     assert parse_facts(base + "memory 900\nmemory -20\n").memory == 0
 
@@ -317,13 +317,31 @@ def test_the_code_must_be_a_directory_here(spec, tmp_path):
     json.dumps(finding.to_json())
 
 
-def test_a_device_with_spaces_in_its_name(needs, shadow):
+def test_a_file_system_of_a_kind_that_stat_does_not_know(needs, shadow):
+    shadow("stat", "echo '400 4096 UNKNOWN (0x5346414f)'")
+    facts = gather(HERE, needs)
+    assert (facts.disk, facts.file_system) == (400 * 4096, "UNKNOWN (0x5346414f)")
+
+
+def test_what_can_make_no_run_fail_is_not_asked_before_one(needs, shadow, tmp_path):
+    """What is waited for in every run starts few programs."""
+    for name in ("getenforce", "sshd", "uname", "sed", "awk", "df", "tail", "head"):
+        shadow(name, f"echo {name} >>{tmp_path}/called")
+    facts = gather(HERE, before_a_run(needs))
+    assert not (tmp_path / "called").exists()
+    assert (facts.startups, facts.machine, facts.selinux_context) == (None, "", "")
+    assert facts.uid == os.getuid() and facts.user == getpass.getuser()
+
+
+def test_whom_selinux_confines(needs, shadow):
     shadow(
-        "df",
-        "echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'; "
-        "echo '//srv/my share 1000 600 400 60% /mnt/the share'",
+        "id",
+        "echo 'uid=7(ann) gid=7(domain users) groups=7(domain users) context=staff_u:staff_r:staff_t:s0'",
     )
-    assert gather(HERE, needs).disk == 400 * 1024
+    shadow("getenforce", "echo Enforcing")
+    facts = gather(HERE, needs)
+    assert (facts.uid, facts.user) == (7, "ann")
+    assert (facts.selinux, facts.selinux_context) == ("Enforcing", "staff_u:staff_r:staff_t:s0")
 
 
 def test_a_path_with_any_character(needs, tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from launcher.check.facts import read_lines
-from launcher.check.npu_facts import NpuProcess, Port, parse_npus
+from launcher.check.npu_facts import NpuProcess, Port, is_unclear, parse_npus
 from launcher.check.npu_needs import NpuNeeds, Peer, hccl_ports, ring
 
 NEEDS = NpuNeeds(
@@ -96,8 +98,44 @@ def test_tools_that_say_nothing_or_refuse():
     assert facts.conf is None and facts.health == {}
 
 
+def test_addresses_of_the_sixth_version_are_asked_in_another_way():
+    needs = replace(NEEDS, ips={0: "fd00::1", 1: "29.1.1.2"})
+    assert needs.questions_to(0) == ("ip6", "link", "net_health", "tls")
+    assert needs.questions_to(1) == ("ip", "link", "net_health", "tls")
+    facts = parse("hccn_ip 0 ipaddr:fd00::2\nhccn_ip 1 Command execute failed!\n", needs)
+    assert facts.ports[0].ip == "fd00::2"
+    assert facts.hccn_refusals["-i 1 -ip -g"] == "Command execute failed!"
+    assert "-i 0 -ip -inet6 -g" in parse("", needs).hccn_refusals
+
+
+def test_before_a_run_npus_that_do_not_meet_are_asked_for_their_addresses_only():
+    more = (*NEEDS.peers, Peer(0, "29.3.0.2", "n3"), Peer(1, "29.3.1.2", "n3"))
+    meeting = replace(NEEDS, peers=more).only_what_counts()
+    assert (meeting.questions, meeting.peers) == (NEEDS.questions, NEEDS.peers)
+    alone = replace(NEEDS, peers=(), meet=False).only_what_counts()
+    assert alone.questions == ("ip",)
+    facts = parse("hccn_ip 0 ipaddr:29.1.0.2\nhccn_ip 1 ipaddr:29.1.1.2\n", alone)
+    assert (facts.ports[1], facts.hccn_refusals) == (Port("29.1.1.2"), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "unclear"),
+    [
+        (SMI.replace("Alarm", "OK   ").partition("npu_smi | NPU     Chip")[0], False),
+        (SMI.partition("npu_smi | NPU     Chip")[0], True),  # an alarm
+        (SMI.replace("Alarm", "OK   "), True),  # a process
+        (SMI.replace("Alarm", "OK   ").replace("| 1     910", "| 12    910"), True),  # another number
+        (TWO_DIES, False),  # it says which is which
+        ("npu_smi ret is -8005\n", False),  # nothing is known at all
+    ],
+)
+def test_which_chip_is_which_is_asked_only_where_it_matters(text, unclear):
+    needs = NEEDS if "Phy-ID" not in text else replace(NEEDS, devices=(6, 7))
+    assert is_unclear(read_lines(text), needs) is unclear
+
+
 def test_answers_of_npu_1_are_not_those_of_npu_10():
-    needs = NEEDS.__class__(**{**{f: getattr(NEEDS, f) for f in NEEDS.__slots__}, "devices": (1, 10)})
+    needs = replace(NEEDS, devices=(1, 10))
     facts = parse("hccn_link 10 link status: DOWN\nhccn_link 1 link status: UP\n", needs)
     assert (facts.ports[1].link, facts.ports[10].link) == ("UP", "DOWN")
 

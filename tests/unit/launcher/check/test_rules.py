@@ -82,7 +82,7 @@ FAULTS = {
         "work_dir",
     ),
     "disk": ({"disk": 50 * GB - 1}, "50 GB are free for /data/work", "launcher clean"),
-    "setsid": ({"setsid": ""}, "setsid is not in PATH", "util-linux"),
+    "setsid": ({"has_setsid": False}, "setsid is not in PATH", "util-linux"),
     "secrets": ({"shm_refusal": "mkdir: No such file"}, "mkdir: No such file", "tmpfs"),
     "port": ({"no_port": "none of the ports is free"}, "none of the ports is free", "ss -tlnp"),
     "volumes": ({"sources": (Place("missing"),)}, "/data/wiki is not there", "--set volumes.dataset.source"),
@@ -159,7 +159,7 @@ def test_a_work_directory_on_nfs_is_refused(file_system):
 
 def test_containers_need_neither_setsid_nor_packages():
     needs = replace(NEEDS, processes=False, packages=())
-    assert judge("node1", needs, replace(FACTS, setsid="", python=None)) == []
+    assert judge("node1", needs, replace(FACTS, has_setsid=False, python=None)) == []
 
 
 def test_docker_that_refuses_is_said_once_with_its_own_remedy():

@@ -41,14 +41,19 @@ def test_docker_answers_over_ssh(docker: FakeDocker, host: SshHost, server) -> N
     assert (server.connections, server.sessions) == (1, 1)
 
 
+@pytest.mark.parametrize("silent", [False, True])
 @pytest.mark.parametrize(
     ("offered", "used"), [("1.41", "1.41"), ("1.24", "1.24"), ("9.99", DEFAULT_DOCKER_API_VERSION)]
 )
-def test_the_newest_version_that_both_know_is_spoken(docker: FakeDocker, offered: str, used: str) -> None:
-    docker.set(api=offered)
+def test_the_newest_version_that_both_know_is_spoken(
+    docker: FakeDocker, offered: str, used: str, silent: bool
+) -> None:
+    """Also where the engine says its version in no header."""
+    docker.set(api=offered, silent=silent)
     with engine(HERE) as api:
         api.info()
     assert docker.asked("GET", f"/v{used}/info")
+    assert bool(docker.asked("GET", "/version")) is silent
 
 
 def test_the_environment_of_the_launcher_leads_nowhere_else(docker, monkeypatch) -> None:
