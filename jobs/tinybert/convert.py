@@ -61,7 +61,7 @@ def to_mindspore(prefix: Path, out: Path, config: Path | None = None, vocab: Pat
     model = read_bert_config(config)
     _check_vocabulary(vocab, model, config)
     made_from = _made_from([*files, config, vocab])
-    if _is_done(out, CONFIG_FILE, made_from):
+    if _is_done(out, (CONFIG_FILE, MODEL_FILE, VOCABULARY_FILE), made_from):
         return
     checkpoint = TensorFlowCheckpoint(prefix)
     rows = rows_of_checkpoint(prefix, checkpoint.shapes, checkpoint.types, model, config)
@@ -93,7 +93,7 @@ def to_tensorflow(directory: Path, out: Path, vocab: Path | None = None) -> None
     if saved.info.get("vocab_sha256") not in (None, sha256_of(vocab)):
         raise StageError(f"{vocab} is not the vocabulary that {directory} was trained with")
     made_from = _made_from([weights, config, vocab])
-    if _is_done(out, RECORD_FILE, made_from):
+    if _is_done(out, (RECORD_FILE, f"{CHECKPOINT_NAME}.index"), made_from):
         return
     tensors = read_tensors(weights)
     rows = rows_of_model(directory, {name: array.shape for name, array in tensors.items()}, saved.model)
@@ -150,13 +150,17 @@ def _made_from(files: list[Path]) -> dict[str, Any]:
     return {"form": _FORM, "sha256": {path.name: sha256_of(path) for path in files}}
 
 
-def _is_done(out: Path, record: str, made_from: dict[str, Any]) -> bool:
-    """Whether `out` was made from the same files. Raises StageError where it holds something else."""
-    if (read_json(out / record) or {}).get("made_from") == made_from:
+def _is_done(out: Path, names: tuple[str, ...], made_from: dict[str, Any]) -> bool:
+    """Whether `out` has the files of these names, of which the first says that it was made from the same.
+
+    Raises StageError where it holds something else.
+    """
+    record = read_json(out / names[0]) or {}
+    if record.get("made_from") == made_from and all((out / name).is_file() for name in names):
         say(f"{out} is up to date")
         return True
     if not out.name or out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise StageError(f"{out} is there already, and not made from these files: give another --out")
+        raise StageError(f"{out} is there already, and is not what these files give: give another --out")
     return False
 
 

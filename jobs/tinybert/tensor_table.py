@@ -71,7 +71,7 @@ _HEADS = {
 }
 _LAYER_NUMBER = re.compile(r"bert/encoder/layer_(\d+)/")
 # Of google-research/bert's optimiser and of TensorFlow's own Adam.
-_OF_OPTIMISER = re.compile(r"(?:.+/)?(adam_m|adam_v|Adam|Adam_1|beta1_power|beta2_power|global_step)")
+_OF_OPTIMISER = re.compile(r".+/(adam_m|adam_v|Adam|Adam_1)|(global_step|beta1_power|beta2_power)")
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -158,7 +158,7 @@ def sizes_of(google_shapes: Shapes) -> dict[str, int]:
 def of_optimiser(google_names: Iterable[str]) -> Counter[str]:
     """How many variables of each kind are the optimiser's: its moments of each weight, its step."""
     matches = map(_OF_OPTIMISER.fullmatch, google_names)
-    return Counter(match[1] for match in matches if match)
+    return Counter(match[1] or match[2] for match in matches if match)
 
 
 def without_optimiser(google_shapes: Shapes) -> dict[str, tuple[int, ...]]:
