@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from launcher.errors import LauncherError
 from launcher.hosts import RemoteError
-from launcher.images.post import Parcel, Post
+from launcher.images.post import Door, Parcel, Post, Spoilt
 from launcher.spec.wording import in_units
 
 _TELL_EVERY = 5.0
@@ -28,6 +28,7 @@ class Chain:
     tell: Callable[[str], None]
     stop: Callable[[], None]
     _there: dict[str, int] = field(default_factory=dict)
+    _over: bool = False
 
     def run(self) -> dict[str, Outcome]:
         """What went wrong with each receiver, or None, by host label.
@@ -42,9 +43,9 @@ class Chain:
             }
             try:
                 self._wait(list(futures))
-            except BaseException:
+            except BaseException as error:
                 for post in self.posts:
-                    post.close()
+                    post.close(keep=not isinstance(error, LauncherError))  # a cancelled run leaves nothing
                 raise
         return {post.label: future.result() for future, post in futures.items()}
 
@@ -54,9 +55,18 @@ class Chain:
             _, still = wait(futures, timeout=0.5, return_when=FIRST_COMPLETED)
             futures = list(still)
             self.stop()
+            self._end_without_source()
             if futures and time.monotonic() - told > _TELL_EVERY:
                 told = time.monotonic()
                 self.tell(progress(self._there, self.parcel.size))
+
+    def _end_without_source(self) -> None:
+        """Where the first is lost and none of the others has all, nothing more will come."""
+        whole = any(there >= self.parcel.size for there in self._there.values())
+        if not whole and not self._over and not self.posts[0].beat():
+            self._over = True
+            for post in self.posts:
+                post.close()
 
     def _receive(self, index: int) -> Outcome:
         post = self.posts[index]
@@ -75,11 +85,22 @@ class Chain:
             if upstream.door is None:
                 continue
             try:
-                post.fetch(upstream.door, self.parcel, lambda there: self._note(post, there))
-                return post.verify(self.parcel)
+                return self._fetch_from(post, upstream.door)
             except RemoteError as error:
+                if self._over:
+                    raise
                 self.tell(f"{error}; it was fetching from {upstream.label}, and tries another way")
         self._relay(post, before)
+
+    def _fetch_from(self, post: Post, door: Door) -> None:
+        """Twice, where it arrives spoilt: what an earlier delivery left may have been cut off by power."""
+        post.fetch(door, self.parcel, lambda there: self._note(post, there))
+        try:
+            post.verify(self.parcel)
+        except Spoilt as error:
+            self.tell(f"{error}; it is fetched anew")
+            post.fetch(door, self.parcel, lambda there: self._note(post, there))
+            post.verify(self.parcel)
 
     def _relay(self, post: Post, before: Sequence[Post]) -> None:
         upstream = before[-1]
@@ -89,7 +110,7 @@ class Chain:
             post.take_from(upstream, self.parcel, lambda there: self._note(post, there))
             post.verify(self.parcel)
         except RemoteError as error:
-            if len(before) == 1:
+            if len(before) == 1 or self._over:
                 raise
             self.tell(f"{error}; it goes on from {before[0].label}")
             self._relay(post, before[:1])

@@ -10,8 +10,9 @@ from launcher.errors import CheckFailed
 from launcher.hosts import Host, LocalHost, connect, endpoints_of
 from launcher.hosts.fleet import on_all
 from launcher.hosts.owner import owner_on
-from launcher.images.deliver import Order, deliver
+from launcher.images.deliver import deliver
 from launcher.images.here import HERE, image_here
+from launcher.images.order import Order
 from launcher.images.post import Site
 from launcher.images.registry import push
 from launcher.images.stock import look

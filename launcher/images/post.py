@@ -28,6 +28,7 @@ _LONG = 24 * 3600.0
 _PORTS = range(20000, 32000)  # below those that kernels hand out (from 32768)
 _PORTS_TRIED = 5
 _TRIES = 3
+_SPOILT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +58,35 @@ class Door:
     user: str
 
 
-class Post:
-    """A host's part in one delivery; nothing of it stays there after `close`, or the connection's end."""
+class Spoilt(RemoteError):
+    """What has arrived is not what was sent; it is gone."""
 
-    def __init__(self, host: Host, site: Site, token: str, keys: Pass) -> None:
+
+class Post:
+    """A host's part in one delivery.
+
+    Nothing of it stays there after `close`, or the connection's end. But of a parcel that was on its way what
+    has arrived waits there for the next delivery of the same parcel; any other one, and `clean`, removes it.
+    """
+
+    def __init__(
+        self, host: Host, site: Site, token: str, keys: Pass, expected: Parcel | None = None
+    ) -> None:
+        """`expected` is what it shall get; None on the host that sends. Raises RemoteError, HostError."""
         self.host, self.site = host, site
         self.directory = f"{site.work_dir.rstrip('/')}/images/{token}"
         self.parcel = f"{self.directory}/parcel"
         self.door: Door | None = None
         self.reason = ""
         """Why there is no door."""
+        self.there = 0
+        """Bytes of the parcel that are there from an earlier delivery."""
+        self._is_partial = self._is_closed = False
         ports = map(str, random.sample(_PORTS, _PORTS_TRIED))
         sender = f"set -f\nset -- {shlex.join((self.parcel, f'{PATIENCE:.0f}'))} $SSH_ORIGINAL_COMMAND\n"
-        words = (self.directory, site.host_ip or "", str(_BEATEN), sender + script("image_send"), *ports)
-        self._dial: Dial = host.dial(script("image_post"), *words, timeout=_OPENS_IN)
+        words = (self.directory, site.host_ip or "", str(_BEATEN), expected.sha256 if expected else "")
+        more = (sender + script("image_send"), *ports)
+        self._dial: Dial = host.dial(script("image_post"), *words, *more, timeout=_OPENS_IN)
         self._keys = ""
         try:
             self._open(keys)
@@ -89,10 +105,12 @@ class Post:
         except OSError as error:
             raise HostError(f"host {self.label}: contact lost: {error or type(error).__name__}") from error
         if state == "open":
-            port, user, self._keys = words.split(" ", 2)
+            port, user, there, self._keys = words.split(" ", 3)
+            self.there = int(there)
             self.door = Door(self.site.host_ip or "", port, user)
         elif state == "shut":
-            self._keys, _, self.reason = words.partition(" ")
+            there, self._keys, self.reason = words.split(" ", 2)
+            self.there = int(there)
         else:
             raise RemoteError(
                 f"host {self.label}: {self._dial.verdict().err.strip() or 'no place for an image'}"
@@ -104,14 +122,28 @@ class Post:
             line += piece
         return line.decode("utf-8", "replace").strip()
 
-    def beat(self) -> None:
-        """Say that we are there. One that cannot be told will notice by itself."""
-        with suppress(OSError, EOFError):
+    def beat(self) -> bool:
+        """Say that we are there. Whether it can be told; else it will notice by itself."""
+        try:
             self._dial.socket.sendall(b"\n")
+        except (OSError, EOFError):
+            return False
+        return True
 
-    def close(self) -> None:
-        """Leave nothing there."""
+    def is_gone(self) -> bool:
+        """Whether its end there has come: the connection broke, or the script was ended."""
+        poll = select.poll()
+        poll.register(self._dial.socket.fileno(), select.POLLIN)
+        return bool(poll.poll(0))  # it says nothing more, so all that can be read is the end
+
+    def close(self, *, keep: bool = True) -> None:
+        """Leave nothing there, but what has arrived of a parcel that was on its way, if `keep`."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         with suppress(OSError, EOFError, HostError):
+            if not (keep and self._is_partial):
+                self._dial.socket.sendall(b"over\n")
             self._dial.socket.shutdown(1)
             self._dial.verdict()
         self._dial.close()
@@ -127,6 +159,7 @@ class Post:
 
         Raises RemoteError where that fails, HostError where this host is lost.
         """
+        self._is_partial = True
         words = (self.parcel, str(parcel.size), self._keys, door.user, door.address, door.port)
         with _streaming(self.host, script("image_fetch"), *words) as stream:
             for line in _lines(stream, self.label):
@@ -142,6 +175,7 @@ class Post:
 
     def take_from(self, source: Post, parcel: Parcel, note: Callable[[int], None]) -> None:
         """The same through this machine. Raises RemoteError, HostError."""
+        self._is_partial = True
         for number in range(_TRIES):
             there = int(checked(self.host, script("image_size"), self.parcel).out)
             try:
@@ -170,8 +204,13 @@ class Post:
                 pump.join()
 
     def verify(self, parcel: Parcel) -> None:
-        """Raises RemoteError, with the parcel gone, where it is another than was sent."""
-        checked(self.host, script("image_verify"), self.parcel, parcel.sha256, timeout=_LONG)
+        """Raises Spoilt where it is another than was sent, RemoteError, HostError."""
+        done = self.host.run(script("image_verify"), self.parcel, parcel.sha256, timeout=_LONG)
+        if done.code == _SPOILT:
+            raise Spoilt(f"host {self.label}: {done.err.strip()}")
+        self._is_partial = False
+        if done.code:
+            raise RemoteError(f"host {self.label}: {done.err.strip()}")
 
     def load(self) -> None:
         """The engine takes it. Raises RemoteError with its words, HostError."""
@@ -229,7 +268,7 @@ def _read(stream: Stream, label: str) -> bytes:
     poll = select.poll()
     poll.register(stream.fileno(), select.POLLIN)
     if not poll.poll(1000 * (PATIENCE + 30)):
-        raise HostError(f"host {label}: it fell silent")
+        raise HostError(f"host {label}: it fell silent while it had to do with an image")
     return stream.read()
 
 

@@ -76,4 +76,8 @@ for code in "$work"/code/*; do
     *) clean_code "$code" ;;
     esac
 done
+for delivery in "$work"/images/*; do # of an image, that was interrupted
+    [ ! -d "$delivery" ] || [ ! -O "$delivery" ] || ! is_over "$delivery" || found rest "${delivery##*/}" "$delivery"
+done
+[ "$mode" != remove ] || rmdir "$work/images" 2>/dev/null
 for lock in "$locks"/*; do clean_lock "$lock"; done

@@ -35,6 +35,11 @@ alive() { # pid record: the same process still runs
     set -- ${line##*) }
     [ "$1" != Z ] && [ "$1" != X ] && [ "${20}" = "$start" ]
 }
+record() { # file: this script, as `alive` knows it
+    read -r line </proc/$$/stat
+    set -- "$1" ${line##*) }
+    write "$1" "$$ ${21} $boot_id"
+}
 labelled() { # run, attempt: pids that carry both in their environment
     for environ in $(grep -lsF "LAUNCHER_RUN=$1" /proc/[0-9]*/environ); do
         pid=${environ#/proc/} pid=${pid%/environ}
@@ -93,6 +98,9 @@ is_stale() { # lock
     case $touched in '' | *[!0-9]*) touched=$(stat -c %Y "$1" 2>/dev/null || date +%s) ;; esac
     [ "$touched" -lt "$(($(date +%s) - STALE))" ] || return 1
     ! has_live_ranks "$(cat "$1/run_dir" 2>/dev/null)" "$(cat "$1/run" 2>/dev/null)"
+}
+is_over() { # directory of a delivery of an image: nobody works on it any more
+    if [ -e "$1/owner" ]; then ! alive "$1/owner"; else [ -n "$(find "$1" -prune -mmin +1)" ]; fi
 }
 drop() { # lock, run: at once, so that nobody meets half of it
     gone=${1%/*}/.$2.gone

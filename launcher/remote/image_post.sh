@@ -1,24 +1,40 @@
 # directory, address or nothing, seconds: a place for one delivery of an image, and an sshd of its own on that address
 # through which other hosts of the delivery, and nobody else, read the parcel from a byte on.
-# Standard input: four lines of base64 (server key, its public key, client key, its public key), then beats.
-# Output: `open PORT USER KEYS`, or `shut KEYS REASON`. At the end of input, or after so many seconds without a beat,
-# nothing of it is left.
-dir=$1 address=$2 patience=$3
-sender=$4 # script that runs for whoever comes through the door
-shift 4   # ports to try
+# Standard input: four lines of base64 (server key, its public key, client key, its public key), then beats, `over` at the
+# end. Output: `open PORT USER BYTES KEYS`, or `shut BYTES KEYS REASON`; so many bytes of the parcel are there from earlier.
+# At the end of input, or after so many seconds without a beat, nothing of it is left; but where nobody said `over`,
+# what has arrived waits for the next delivery of the same parcel.
+dir=$1 address=$2 patience=$3 sum=$4 # nothing on the host that sends
+sender=$5 # script that runs for whoever comes through the door
+shift 5   # ports to try
 PATH=$PATH:/usr/sbin:/sbin
 umask 077
-server=
+server= word=
 clean() {
     trap '' HUP PIPE TERM
     [ -z "$server" ] || kill "$server" 2>/dev/null
-    rm -rf "$dir" "$keys"
+    [ ! -f "$keys/fetching" ] || kill "$(cat "$keys/fetching")" 2>/dev/null
+    # under another name: who still reads it from here ends
+    [ "$word" != over ] && [ -n "$sum" ] && mv "$dir/parcel" "$dir/kept" 2>/dev/null || rm -rf "$dir"
+    rm -rf "$keys"
     rmdir "${dir%/*}" "${dir%/*/*}" 2>/dev/null # no more than this has made
+}
+bytes() { stat -c %s "$1" 2>/dev/null || echo 0; }
+take_over() { # what deliveries that have ended left here: of the same parcel all that has arrived, else nothing
+    for other in "${dir%/*}"/*; do
+        [ "$other" != "$dir" ] && [ -d "$other" ] && is_over "$other" && mv -T "$other" "$dir/left" 2>/dev/null || continue
+        for left in "$dir/left/kept" "$dir/left/parcel"; do
+            [ -n "$sum" ] && [ "$(cat "$dir/left/sum" 2>/dev/null)" = "$sum" ] || break
+            [ "$(bytes "$left")" -le "$(bytes "$dir/parcel")" ] || mv -f "$left" "$dir/parcel"
+        done
+        rm -rf "$dir/left"
+    done
 }
 keys=$(mktemp -d /dev/shm/launcher-image.XXXXXX 2>/dev/null) || keys=$(mktemp -d /tmp/launcher-image.XXXXXX) || exit 1
 trap 'clean' EXIT
 trap 'exit 1' HUP PIPE TERM
-mkdir -p "$dir" || exit 1
+mkdir -p "$dir" && record "$dir/owner" && write "$dir/sum" "$sum" || exit 1
+take_over
 for name in server server.pub client client.pub; do
     read -r line && printf '%s\n' "$line" | base64 -d >"$keys/$name" || die 1 "no keys came"
 done
@@ -72,16 +88,17 @@ elif ! sshd=$(command -v sshd); then
 elif ! open_door "$@"; then
     reason="sshd: $(tail -n 1 "$keys/log")"
 fi
-if [ -n "$reason" ]; then printf 'shut %s %s\n' "$keys" "$reason"; else echo "open $port $(id -un) $keys"; fi
-: >"$dir/beat"
+there=$(bytes "$dir/parcel")
+if [ -n "$reason" ]; then echo "shut $there $keys $reason"; else echo "open $port $(id -un) $there $keys"; fi
+: >"$keys/beat"
 main=$$
 (
-    while [ -e "$dir/beat" ]; do
-        [ "$(($(date +%s) - $(stat -c %Y "$dir/beat" 2>/dev/null || date +%s)))" -lt "$patience" ] || {
+    while [ -e "$keys/beat" ]; do
+        [ "$(($(date +%s) - $(stat -c %Y "$keys/beat" 2>/dev/null || date +%s)))" -lt "$patience" ] || {
             clean
             kill -KILL "$main" # it waits for input that will not come
         }
         sleep 2
     done
 ) >/dev/null 2>&1 </dev/null &
-while read -r beat; do : >"$dir/beat"; done
+while read -r word && [ "$word" != over ]; do : >"$keys/beat"; done

@@ -70,6 +70,11 @@ class Testbed:
         lines = self.control("status").splitlines()
         return {name: address for name, address, *_ in map(str.split, lines)}
 
+    @property
+    def machine(self) -> str:
+        """Address of this machine on the hosts' network."""
+        return next(iter(self.addresses.values())).rpartition(".")[0] + ".1"
+
     def address6(self, host: str) -> str:
         """Its IPv6 address."""
         first, second, third, last = self.addresses[host].split(".")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.bed import Testbed
+from tests.cluster.delivered import NAME
 from tests.cluster.images.golden import SMALL, golden
 from tests.cluster.slots import free_bed
 from tests.place import Place
@@ -20,6 +21,7 @@ HOSTS = ("h1", "h2")
 """There from the start; a test that needs more says `bed.up(8)`."""
 NEEDED = (
     "dockerd",
+    "docker-registry",
     "docker",
     "sshd",
     "ssh",
@@ -98,3 +100,12 @@ def place(tmp_path: Path, bed: Testbed) -> Iterator[ClusterPlace]:
     here = ClusterPlace(tmp_path, bed)
     yield here
     here.end_supervisors()
+
+
+@pytest.fixture
+def image_name(bed: Testbed) -> Iterator[str]:
+    """An image that no host has, gone again afterwards."""
+    yield NAME
+    bed.mend()
+    for host in bed.addresses:
+        bed.exec(host, f"docker rmi -f {NAME}", check=False)

@@ -54,8 +54,10 @@ END
 engine_files() { # host, upper
     install -m 755 "$here/files/runtime" "$2/usr/local/sbin/testbed-runtime"
     install -m 644 "$here/files/clamp.py" "$2/usr/local/sbin/testbed-clamp"
-    echo '{"runtimes": {"testbed": {"path": "/usr/local/sbin/testbed-runtime"}}, "default-runtime": "testbed"}' \
-        >"$2/etc/docker/daemon.json"
+    cat >"$2/etc/docker/daemon.json" <<END
+{"runtimes": {"testbed": {"path": "/usr/local/sbin/testbed-runtime"}}, "default-runtime": "testbed",
+ "insecure-registries": ["$TB_NET.0/24"]}
+END
     { echo "#!/bin/sh"; echo "group=/$TB_PREFIX/h$1"; cat "$here/files/engine"; } >"$2/usr/local/sbin/testbed-engine"
     chmod 755 "$2/usr/local/sbin/testbed-engine"
 }

@@ -12,7 +12,6 @@ import tomllib
 
 from launcher.errors import CheckFailed, LauncherError, UsageError
 from launcher.images.build import _follow, _packed, _same, arguments, context_of
-from launcher.images.registry import name_at
 
 ROOT = Path(__file__).parents[4]
 
@@ -72,10 +71,6 @@ def test_dockerignore_is_kept(tmp_path: Path) -> None:
     with _packed(tmp_path) as packed, tarfile.open(fileobj=io.BytesIO(packed.read())) as archive:
         names = set(archive.getnames())
     assert {"Dockerfile", "wanted"} <= names and "secret" not in names
-
-
-def test_names_at_a_registry() -> None:
-    assert name_at("reg:5000/ai/", "launcher/cpu:1") == "reg:5000/ai/launcher/cpu:1"
 
 
 def test_the_ascend_image_installs_what_jobs_need_but_its_own_mindspore() -> None:

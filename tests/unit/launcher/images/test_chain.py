@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ import pytest
 from launcher.errors import LauncherError
 from launcher.hosts import HostError, RemoteError
 from launcher.images.chain import Chain, progress
-from launcher.images.post import Door, Parcel
+from launcher.images.post import Door, Parcel, Spoilt
 
 PARCEL = Parcel(100, "ab")
 
@@ -25,6 +26,7 @@ class FakePost:
     door: Door | None = None
     reason: str = ""
     spoilt: int = 0
+    is_gone: bool = False
     fails: dict[str, LauncherError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,13 +53,16 @@ class FakePost:
         self.act("verify")
         if self.spoilt:
             self.spoilt -= 1
-            raise RemoteError(f"host {self.label}: other than it was sent")
+            raise Spoilt(f"host {self.label}: other than it was sent")
 
     def load(self) -> None:
         self.act("load")
 
-    def close(self) -> None:
-        self.log.append(f"{self.label} close")
+    def beat(self) -> bool:
+        return not self.is_gone
+
+    def close(self, *, keep: bool = True) -> None:
+        self.log.append(f"{self.label} close{' and keep' if keep else ''}")
 
 
 class Run:
@@ -99,11 +104,15 @@ def test_why_a_host_has_no_door_is_said() -> None:
     assert run.said == ["host b: from a through this machine: it has no ssh client"]
 
 
-def test_what_is_spoilt_is_fetched_another_way_and_loaded_only_whole() -> None:
+@pytest.mark.parametrize(
+    ("spoilt", "ways"),
+    [(1, ["fetch a", "verify", "fetch a"]), (2, ["fetch a", "verify", "fetch a", "verify", "relay a"])],
+)
+def test_what_is_spoilt_is_fetched_anew_and_loaded_only_whole(spoilt: int, ways: list[str]) -> None:
     log: list[str] = []
-    run = Run(FakePost("a", log), FakePost("b", log, spoilt=1))
+    run = Run(FakePost("a", log), FakePost("b", log, spoilt=spoilt))
     assert run.outcomes == {"b": None}
-    assert log == ["b room", "b fetch a", "b verify", "b relay a", "b verify", "b load"]
+    assert log == [f"b {what}" for what in ("room", *ways, "verify", "load")]
 
 
 def test_what_stays_spoilt_is_never_loaded() -> None:
@@ -124,16 +133,37 @@ def test_every_host_that_fails_is_told_of_and_the_others_go_on() -> None:
     assert Run(*posts).outcomes == {"b": full, "c": lost, "d": None}
 
 
-def test_a_wish_to_stop_closes_all_posts() -> None:
+@pytest.mark.parametrize(
+    ("error", "closed"), [(KeyboardInterrupt, "close and keep"), (LauncherError, "close")]
+)
+def test_a_wish_to_stop_closes_all_posts(error: type[BaseException], closed: str) -> None:
     log: list[str] = []
 
     def stop() -> None:
-        raise KeyboardInterrupt
+        raise error("enough")
 
     posts = [FakePost("a", log), FakePost("b", log)]
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(error):
         Chain(posts, PARCEL, print, stop).run()  # type: ignore[arg-type]
-    assert log[-2:] == ["a close", "b close"]
+    assert log[-2:] == [f"a {closed}", f"b {closed}"]
+
+
+def test_without_the_one_that_sends_all_end_and_nobody_tries_another_way() -> None:
+    log: list[str] = []
+    source, ended = FakePost("a", log, is_gone=True), threading.Event()
+
+    class Waiting(FakePost):
+        def fetch(self, door: Door, parcel: Parcel, note: Callable[[int], None]) -> None:
+            assert ended.wait(30)
+            raise RemoteError(f"host {self.label}: the delivery has ended")
+
+        def close(self, *, keep: bool = True) -> None:
+            super().close(keep=keep)
+            ended.set()
+
+    run = Run(source, Waiting("b", log), FakePost("c", log, closed_to=("a", "b")))
+    assert str(run.outcomes["b"]) == "host b: the delivery has ended"
+    assert "b relay a" not in log and "b close and keep" in log
 
 
 def test_progress_names_the_last() -> None:

@@ -75,7 +75,7 @@ def test_the_sum_decides(parcel: Path) -> None:
     assert HERE.run(script("image_verify"), str(parcel), right).code == 0
     parcel.write_bytes(DATA[:-1] + b"x")
     refused = HERE.run(script("image_verify"), str(parcel), right)
-    assert refused.code == 1 and "other than it was sent" in refused.err
+    assert refused.code == 3 and "other than it was sent" in refused.err
     assert not parcel.exists()
 
 
@@ -88,5 +88,7 @@ def test_a_relay_goes_on_behind_what_is_there_and_nowhere_else(parcel: Path) -> 
 
 def test_room_is_looked_for(tmp_path: Path) -> None:
     assert HERE.run(script("image_room"), str(tmp_path), "1000000").code == 0
+    (tmp_path / "parcel").write_bytes(b"x" * 5000)
+    assert HERE.run(script("image_room"), str(tmp_path), "5000").code == 0
     refused = HERE.run(script("image_room"), str(tmp_path), str(10**18))
     assert refused.code == 1 and "has room for" in refused.err
