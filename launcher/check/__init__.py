@@ -2,7 +2,7 @@
 
 from launcher.check.hosts import check_hosts, examine, examine_at, examine_here
 from launcher.check.model import Finding, Level
-from launcher.check.needs import HostNeeds, of_cluster, of_job
+from launcher.check.needs import HostNeeds, in_depth, of_cluster, of_job
 
 __all__ = [
     "Finding",
@@ -12,6 +12,7 @@ __all__ = [
     "examine",
     "examine_at",
     "examine_here",
+    "in_depth",
     "of_cluster",
     "of_job",
 ]

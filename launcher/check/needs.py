@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from posixpath import basename
 
 from launcher.check.npu_needs import NpuNeeds, hccl_ports, npu_needs
+from launcher.check.pings import all_pairs
 from launcher.errors import SpecError
 from launcher.plan.containers import MANAGERS, needs_sudo
 from launcher.plan.model import SCHEDULER, Container, HostPlan, Member, Plan
@@ -99,6 +100,20 @@ def before_a_run(needs: HostNeeds) -> HostNeeds:
     """What can make a run fail, and no more; devices that others hold are left to its lock phase."""
     npus = None if needs.npus is None else needs.npus.only_what_counts()
     return replace(needs, holders_are_refused=False, advice=False, npus=npus)
+
+
+def in_depth(needs: Mapping[str, HostNeeds]) -> dict[str, HostNeeds]:
+    """The same, with whole files compared, and pings between all NPUs that meet NPUs of other hosts."""
+    npus = {label: each.npus for label, each in needs.items() if each.npus is not None}
+    peers = all_pairs({label: each.ips for label, each in npus.items() if each.meet})
+    return {
+        label: replace(
+            each,
+            is_deep=True,
+            npus=replace(npus[label], peers=peers.get(label, ())) if label in npus else None,
+        )
+        for label, each in needs.items()
+    }
 
 
 def of_cluster(cluster: Cluster) -> dict[str, HostNeeds]:

@@ -50,6 +50,8 @@ class NpuFacts:
     ports: Mapping[int, Port] = field(default_factory=dict)
     unanswered: Mapping[tuple[int, str], str] = field(default_factory=dict)
     """NPU and address from which no answer came, with what hccn_tool said."""
+    unasked: int = 0
+    """Pings for which there was no time."""
     conf: Mapping[int, str] | None = None
     """Addresses in hccn.conf; None where there is no such file."""
 
@@ -82,6 +84,7 @@ def parse_npus(lines: Iterable[tuple[str, str]], needs: NpuNeeds) -> NpuFacts:
         processes=tuple(_processes(info, chips)) if info else (),
         ports={device: _port(said, needs, device, refusals) for device in needs.devices},
         unanswered=_unanswered(said, needs),
+        unasked=len(said.get("hccn_unasked", ())),
         conf=(conf or {}) if "hccn_conf" in said else None,
         hccn_refusals=refusals,
     )
@@ -157,7 +160,10 @@ def _port(said: Mapping[str, Sequence[str]], needs: NpuNeeds, device: int, refus
 
 def _unanswered(said: Mapping[str, Sequence[str]], needs: NpuNeeds) -> dict[tuple[int, str], str]:
     found = {}
+    unasked = set(said.get("hccn_unasked", ()))
     for peer in needs.peers:
+        if f"{peer.device} {peer.address}" in unasked:
+            continue
         try:
             ping = hccn.parse_ping(_text(said, "hccn_ping", peer.device, peer.address))
         except ToolError as error:

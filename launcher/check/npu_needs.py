@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from launcher.check.pings import Peer, some_pairs
 from launcher.spec.cluster import Cluster, Host
 
 HCCL_PORTS = range(60000, 60032)
 """Of the host, on which HCCL listens while ranks meet without a rank table."""
 _BASE_PORT = "HCCL_IF_BASE_PORT"
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """An NPU of another host, which an NPU of this host must reach."""
-
-    device: int
-    """Physical id of the NPU of this host."""
-    address: str
-    host: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +57,7 @@ def npu_needs(
         }
         for label, used in devices.items()
     }
-    peers = ring(ips if meet else {})
+    peers = some_pairs(ips if meet else {})
     driver = cluster.driver
     return {
         label: NpuNeeds(
@@ -83,27 +74,6 @@ def npu_needs(
         for label, used in devices.items()
         if used
     }
-
-
-def ring(ips: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[Peer, ...]]:
-    """Whom each NPU pings: that of the same number on the next host, else that at the same position.
-
-    Each NPU asks once and is asked once, however many hosts there are.
-    """
-    circle = [label for label, known in ips.items() if known]
-    following = dict(zip(circle, [*circle[1:], *circle[:1]], strict=True)) if len(circle) > 1 else {}
-    return {
-        label: _peers(ips[label], following[label], ips[following[label]]) if label in following else ()
-        for label in ips
-    }
-
-
-def _peers(here: Mapping[int, str], host: str, there: Mapping[int, str]) -> tuple[Peer, ...]:
-    in_order = [there[device] for device in sorted(there)]
-    return tuple(
-        Peer(device, there.get(device, in_order[position % len(in_order)]), host)
-        for position, device in enumerate(sorted(here))
-    )
 
 
 def hccl_ports(env: Mapping[str, str]) -> tuple[int, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,7 @@ from launcher.cli.output import print_json
 from launcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from launcher.check import Finding, HostNeeds
+    from launcher.check import Finding
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
 
@@ -33,7 +32,8 @@ def check(
     ] = None,
     cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Compare data of hosts whole, not both ends of some files.")
+        bool,
+        typer.Option("--deep", help="Compare data of hosts whole, and ping between all NPUs; may take long."),
     ] = False,
     fix: Annotated[
         bool, typer.Option("--fix", help="Print the remedies as a shell script; runs nothing.")
@@ -43,10 +43,8 @@ def check(
     """Look at every host for what a job needs. Exit code 3 when something is lacking."""
     if fix and json:
         raise UsageError("--fix and --json: each prints something else on stdout", hint="choose one")
-    if deep and job is None:
-        raise UsageError("--deep compares the data of a job: name one")
     name, hosts, findings = (
-        _of_cluster(cluster, set_) if job is None else _of_job(cluster, job, set_, is_deep=deep)
+        _of_cluster(cluster, set_, is_deep=deep) if job is None else _of_job(cluster, job, set_, is_deep=deep)
     )
     if fix:
         _print_fix(name, findings)
@@ -62,26 +60,28 @@ def check(
 Examined = tuple[str, Sequence[str], "list[Finding]"]
 
 
-def _of_cluster(file: Path, overrides: Sequence[str]) -> Examined:
-    from launcher.check import examine_at, of_cluster
+def _of_cluster(file: Path, overrides: Sequence[str], *, is_deep: bool) -> Examined:
+    from launcher.check import examine_at, in_depth, of_cluster
     from launcher.hosts import endpoints_of
     from launcher.spec.load import load_cluster
 
     cluster = load_cluster(file, overrides=overrides, environ=os.environ)
+    if is_deep and not cluster.device.is_ascend:
+        raise UsageError("--deep compares the data of a job, and without NPUs nothing else: name a job")
     endpoints = endpoints_of(cluster)
-    return f"cluster {cluster.name}", tuple(endpoints), examine_at(of_cluster(cluster), endpoints)
+    needs = in_depth(of_cluster(cluster)) if is_deep else of_cluster(cluster)
+    return f"cluster {cluster.name}", tuple(endpoints), examine_at(needs, endpoints)
 
 
 def _of_job(file: Path, job: Path, overrides: Sequence[str], *, is_deep: bool) -> Examined:
-    from launcher.check import examine_at, examine_here, of_job
+    from launcher.check import examine_at, examine_here, in_depth, of_job
     from launcher.hosts import endpoints_of
     from launcher.plan.build import plan
     from launcher.spec.load import load
 
     spec = load(file, job, overrides=overrides, environ=os.environ)
     draft = plan(spec)
-    needs: Mapping[str, HostNeeds] = of_job(spec, draft)
-    needs = {label: replace(each, is_deep=is_deep) for label, each in needs.items()}
+    needs = in_depth(of_job(spec, draft)) if is_deep else of_job(spec, draft)
     findings = [*examine_here(spec), *examine_at(needs, endpoints_of(spec.cluster))]
     return f"job {spec.job.name} on cluster {spec.cluster.name}", tuple(needs), findings
 

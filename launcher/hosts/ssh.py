@@ -21,6 +21,8 @@ from launcher.hosts.terminal import attend
 
 _LAST_WORDS = 5.0
 _NO_STATUS = -1
+_SETTLING = (0.0, 0.1, 0.4)
+"""Seconds before each try to open a channel."""
 _QUIET = "exec 2>/dev/null\n"
 
 
@@ -178,14 +180,18 @@ class SshHost:
             self.close()
 
     def _opened(self) -> paramiko.Channel:
-        transport = self._transport()
-        try:
-            return transport.open_session(timeout=CHANNEL)
-        except ChannelException as error:
-            raise HostError(
-                f"host {self.label}: sshd opens no more sessions: {error.text}",
-                hint=f"its MaxSessions must be {CHANNELS} or more: sshd -T | grep maxsessions",
-            ) from error
+        """A channel; where sshd opens few, one whose script has just ended may count for a moment more."""
+        refusal = ""
+        for pause in _SETTLING:
+            time.sleep(pause)
+            try:
+                return self._transport().open_session(timeout=CHANNEL)
+            except ChannelException as error:
+                refusal = error.text
+        raise HostError(
+            f"host {self.label}: sshd opens no more sessions: {refusal}",
+            hint=f"its MaxSessions must be {CHANNELS} or more: sshd -T | grep maxsessions",
+        )
 
     def _transport(self) -> paramiko.Transport:
         with self._connecting:

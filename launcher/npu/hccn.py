@@ -17,7 +17,7 @@ _TLS = re.compile(r"tls switch\[([01])\]")
 _SENT = re.compile(r"(\d{1,9}) packets transmitted")
 _RECEIVED = re.compile(r"(\d{1,9}) (?:packets )?received")
 _REPLY = re.compile(r"^\s*recv seq=\d+", re.MULTILINE)
-_ADDRESS = re.compile(r"^address_(\d{1,9})[ \t]*=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+_ADDRESS = re.compile(r"^(IPv6)?address_(\d{1,9})[ \t]*=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,14 @@ def parse_ping(text: str) -> Ping:
 
 
 def parse_conf(text: str) -> dict[int, str]:
-    """Addresses of hccn.conf by physical id; other lines are left alone. Raises ToolError for no address."""
+    """Addresses of hccn.conf by physical id; other lines are left alone. Raises ToolError for no address.
+
+    Where a device has addresses of both versions the fourth counts, as in HCCL.
+    """
+    lines = sorted(_ADDRESS.findall(text), key=lambda line: line[0] == "")
     return {
-        int(device): _literal(address, f"hccn.conf: address_{device}={address}")
-        for device, address in _ADDRESS.findall(text)
+        int(device): _literal(address, f"hccn.conf: {sixth}address_{device}={address}")
+        for sixth, device, address in lines
         if address
     }
 

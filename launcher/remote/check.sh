@@ -132,8 +132,10 @@ advice() { # what can make no run fail
     [ -z "$context" ] || fact selinux "$(getenforce 2>/dev/null)"
 }
 ports_of_kernel() { # those that it gives to connections, and those that it keeps back
-    { read -r first last </proc/sys/net/ipv4/ip_local_port_range && fact ephemeral "$first $last"; } 2>/dev/null
-    { read -r reserved </proc/sys/net/ipv4/ip_local_reserved_ports && fact reserved "$reserved"; } 2>/dev/null
+    # by a program: such files give a shell, which reads letter by letter, only the first one
+    set -- $(cd /proc/sys/net/ipv4 && cat ip_local_port_range ip_local_reserved_ports 2>/dev/null)
+    fact ephemeral "$1 $2"
+    fact reserved "${3:-}"
 }
 version_of() { # version file of the driver
     while IFS='=' read -r name value; do

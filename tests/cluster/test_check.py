@@ -66,10 +66,16 @@ def test_too_few_sessions(checks):
 
 
 @full
-def test_a_single_session_with_which_not_even_the_check_can_work(checks):
-    undo = f"cp /tmp/sshd /etc/ssh/testbed_config; {RELOAD}"
+def test_a_single_session_hides_nothing_else(checks):
+    """What differs in data is asked in a second look, after Docker."""
+    undo = f"cp /tmp/sshd /etc/ssh/testbed_config; {RELOAD}; rm -r /data"
+    checks.bed.exec("h1", "mkdir -p /data && echo 1 >/data/a")
+    checks.bed.exec("h2", "mkdir -p /data && echo 2 >/data/a")
+    job = {"needs": {"disk": "1000000TB"}, "volumes": {"dataset": {"source": "/data"}}}
     with checks.doing("h2", SSHD.format(line="MaxSessions 1") + RELOAD, undo):
-        checks.assert_found(found("contact"), "opens a single session", "MaxSessions must be 4 or more")
+        wrong = found("sshd") | found("disk") | found("disk", host="h1") | found("data")
+        checks.assert_found(wrong, "sshd opened 1 session on", "MaxSessions 10", "other inside (a)", **job)
+    checks.bed.exec("h1", "rm -r /data")
     checks.assert_good()
 
 

@@ -19,9 +19,10 @@ full = pytest.mark.full
 FAKE_DOCKER = Path(__file__).parents[1] / "unit" / "launcher" / "fake_docker.py"
 
 
-def ascend(bed, **more):
-    """A cluster of two hosts with four NPUs each."""
-    cluster = bed.cluster("h1", "h2", device="ascend910b", **more)
+def ascend(bed, hosts=2, **more):
+    """A cluster of hosts with four NPUs each."""
+    names = [f"h{number}" for number in range(1, hosts + 1)]
+    cluster = bed.cluster(*names, device="ascend910b", **more)
     for number, host in enumerate(cluster["hosts"], 1):
         host["device_ips"] = {device: f"29.{number}.{device}.2" for device in range(4)}
         host["device_gid"] = 1000
@@ -95,6 +96,36 @@ def test_faults_of_npus_that_the_job_does_not_use_do_not_count(checks, bed):
 def test_where_npus_do_not_meet_their_network_is_no_error(checks, bed):
     fake(bed, "h2", **{"link.1": "DOWN", "no_ping": "29.1.1.2"})
     checks.assert_found(found("link", "warning"), launch="none")
+
+
+@full
+def test_hosts_that_are_not_neighbours_ping_each_other(checks, bed):
+    bed.up(4)
+    checks.place.cluster = checks.place.write("cluster.yaml", ascend(bed, hosts=4))
+    job = {"ranks": 8}
+    checks.assert_good(**job)
+    fake(bed, "h1", no_ping="29.3.0.2")
+    checks.assert_found(
+        found("ping", host="h1"), "NPU 0 gets no answer from 29.3.0.2 on host h3: 0 of 3", **job
+    )
+    fake(bed, "h1", no_ping="29.3.3.2")
+    checks.assert_good(**job)
+    checks.assert_found(found("ping", host="h1"), "29.3.3.2 on host h3", options=("--deep",), ranks=16)
+
+
+@full
+def test_addresses_of_npus_of_the_sixth_version(checks, bed):
+    cluster = ascend(bed)
+    for number, host in enumerate(cluster["hosts"], 1):
+        host["device_ips"] = {device: f"fd00:{number}::{device + 2}" for device in range(4)}
+        lines = "".join(f"IPv6address_{device}={ip}\\n" for device, ip in host["device_ips"].items())
+        bed.exec(host["name"], f"cp /etc/hccn.conf /tmp/hccn.conf; printf '{lines}' >/etc/hccn.conf")
+    checks.place.cluster = checks.place.write("cluster.yaml", cluster)
+    checks.assert_good()
+    fake(bed, "h2", no_ping="fd00:1::3")
+    checks.assert_found(found("ping"), "NPU 1 gets no answer from fd00:1::3 on host h1")
+    for host in ("h1", "h2"):
+        bed.exec(host, "cp /tmp/hccn.conf /etc/hccn.conf")
 
 
 @full
@@ -245,10 +276,11 @@ def test_a_rootless_docker_of_another_version(checks, bed):
     bed.exec("h2", "mkdir -p /opt/fake/containers")
     answer = 'FAKE_DOCKER=/opt/fake exec python3 -S /opt/fake/docker.py "$@"'
     with checks.stand_in("h2", "docker", answer):
-        both = found("rootless") | found("engine", "warning")
+        other = found("engine", "warning") | found("image")  # the stand-in's image has no layers
+        both = found("rootless") | other
         checks.assert_found(both, "containers get no NPU from it", "Docker is 20.10.7, but")
         checks.place.use()
-        both = found("rootless", "warning") | found("engine", "warning")
+        both = found("rootless", "warning") | other
         checks.assert_found(both, "its network is not the host's", ranks=2, launch="none")
     checks.assert_good(ranks=2, launch="none")
 

@@ -70,7 +70,8 @@ def secrets(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
 def sshd(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     """Opens as many sessions as the launcher uses, and takes some connections at once."""
     if facts.sessions is not None and facts.sessions < CHANNELS:
-        words = f"sshd opened {facts.sessions} sessions on a connection, the launcher uses {CHANNELS}"
+        opened = f"{facts.sessions} session{'' if facts.sessions == 1 else 's'}"
+        words = f"sshd opened {opened} on a connection, the launcher uses {CHANNELS}"
         yield error(
             words, "MaxSessions 10 in sshd_config, then reload sshd", _sshd_setting("MaxSessions", 10)
         )

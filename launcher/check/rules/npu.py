@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from launcher.check.facts import Facts
 from launcher.check.model import Complaint, Level, error, warning
 from launcher.check.needs import HostNeeds
 from launcher.check.npu_facts import NpuFacts, Port
 from launcher.check.npu_needs import NpuNeeds
+from launcher.check.pings import Peer
 from launcher.spec.wording import some
 
 _LIGHT_HEALTH = ("Warning", "UNKNOWN")
@@ -117,17 +118,27 @@ def net_health(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
 
 
 def ping(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
-    """Every NPU reaches one of the next host."""
+    """Every NPU reaches those of other hosts that it was to ask."""
     for npus, known in _npus(needs, facts):
-        for peer in npus.peers:
-            said = known.unanswered.get((peer.device, peer.address))
-            if said is not None:
-                words = f"NPU {peer.device} gets no answer from {peer.address} on host {peer.host}: {said}"
-                remedy = (
-                    f"see both sides: hccn_tool -i {peer.device} -ip -g, -gateway -g, -link -g; "
-                    "then the switch between them"
-                )
-                yield error(words, remedy)
+        for device in npus.devices:
+            silent = [
+                peer
+                for peer in npus.peers
+                if peer.device == device and (device, peer.address) in known.unanswered
+            ]
+            if silent:
+                yield _unanswered(device, silent, known.unanswered[device, silent[0].address])
+        if known.unasked:
+            words = f"{known.unasked} of {len(npus.peers)} pings were not tried: others took too long"
+            yield warning(words, "try all of them, however long it takes: --deep")
+
+
+def _unanswered(device: int, silent: Sequence[Peer], said: str) -> Complaint:
+    peers = some([f"{peer.address} on host {peer.host}" for peer in silent])
+    remedy = (
+        f"see both sides: hccn_tool -i {device} -ip -g, -gateway -g, -link -g; then the switch between them"
+    )
+    return error(f"NPU {device} gets no answer from {peers}: {said}", remedy)
 
 
 def _npus(needs: HostNeeds, facts: Facts) -> Iterator[tuple[NpuNeeds, NpuFacts]]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from launcher.check.facts import Engine, Facts, Node, Place, Python
 from launcher.check.needs import HostNeeds, Source
 from launcher.check.npu_facts import NpuFacts, Port
-from launcher.check.npu_needs import NpuNeeds, Peer, hccl_ports
+from launcher.check.npu_needs import NpuNeeds, hccl_ports
+from launcher.check.pings import Peer
 
 GB = 10**9
 NEEDS = HostNeeds(

@@ -8,7 +8,8 @@ import pytest
 
 from launcher.check.facts import read_lines
 from launcher.check.npu_facts import NpuProcess, Port, is_unclear, parse_npus
-from launcher.check.npu_needs import NpuNeeds, Peer, hccl_ports, ring
+from launcher.check.npu_needs import NpuNeeds, hccl_ports
+from launcher.check.pings import Peer
 
 NEEDS = NpuNeeds(
     devices=(0, 1),
@@ -134,6 +135,11 @@ def test_which_chip_is_which_is_asked_only_where_it_matters(text, unclear):
     assert is_unclear(read_lines(text), needs) is unclear
 
 
+def test_pings_for_which_there_was_no_time_are_no_failures():
+    facts = parse("hccn_ping 0 29.2.0.2 3 packets transmitted, 3 received\nhccn_unasked 1 29.2.1.2\n")
+    assert (facts.unanswered, facts.unasked) == ({}, 1)
+
+
 def test_answers_of_npu_1_are_not_those_of_npu_10():
     needs = replace(NEEDS, devices=(1, 10))
     facts = parse("hccn_link 10 link status: DOWN\nhccn_link 1 link status: UP\n", needs)
@@ -147,36 +153,6 @@ def test_an_empty_file_of_addresses_is_there():
 def test_a_file_of_addresses_that_holds_something_else():
     facts = parse("hccn_conf \nhccn_conf address_0=nowhere\n")
     assert facts.conf == {} and "address_0=nowhere" in facts.hccn_refusals["/etc/hccn.conf"]
-
-
-# ---- who pings whom
-
-
-def test_two_hosts_ping_each_other():
-    ips = {"a": {0: "1.0", 1: "1.1"}, "b": {0: "2.0", 1: "2.1"}}
-    assert ring(ips) == {
-        "a": (Peer(0, "2.0", "b"), Peer(1, "2.1", "b")),
-        "b": (Peer(0, "1.0", "a"), Peer(1, "1.1", "a")),
-    }
-
-
-@pytest.mark.parametrize("hosts", [3, 8, 100])
-def test_every_npu_asks_once_and_is_asked_once(hosts):
-    ips = {f"h{host}": {device: f"{host}.{device}" for device in range(8)} for host in range(hosts)}
-    asked = [peer.address for peers in ring(ips).values() for peer in peers]
-    assert len(asked) == len(set(asked)) == 8 * hosts
-
-
-def test_other_numbers_are_paired_by_position_and_hosts_without_addresses_left_out():
-    ips = {"a": {0: "1.0", 5: "1.5"}, "none": {}, "b": {4: "2.4", 5: "2.5"}, "c": {7: "3.7"}}
-    found = ring(ips)
-    assert found["a"] == (Peer(0, "2.4", "b"), Peer(5, "2.5", "b"))
-    assert found["b"] == (Peer(4, "3.7", "c"), Peer(5, "3.7", "c"))
-    assert found["none"] == ()
-
-
-def test_a_host_alone_pings_nobody():
-    assert ring({"a": {0: "1.0"}}) == {"a": ()}
 
 
 def test_ports_of_hccl_go_where_the_job_puts_them():

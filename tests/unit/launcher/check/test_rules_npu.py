@@ -10,6 +10,7 @@ from launcher.check.facts import Listener, Node, User
 from launcher.check.judge import judge
 from launcher.check.model import Level
 from launcher.check.npu_facts import NpuProcess, Port
+from launcher.check.pings import Peer
 from launcher.claims.locks import Holder
 from tests.unit.launcher.check.rule_facts import ENGINE, FACTS, NEEDS, NPUS, PORT
 
@@ -55,6 +56,26 @@ def test_what_hccn_tool_does_not_say_is_no_fault_of_the_npu():
     (finding,) = judge("node1", NEEDS, replace(FACTS, npus=silent))
     assert (finding.rule, finding.level) == ("hccn_tool", Level.WARNING)
     assert finding.words.endswith("-i 0 -ip -g: Permission denied")
+
+
+def test_an_npu_that_reaches_nobody_is_one_finding():
+    peers = tuple(Peer(0, f"198.51.100.{n}", f"node{n}") for n in range(2, 7))
+    needs = replace(NEEDS, npus=replace(NEEDS.npus, peers=peers))
+    silent = {(0, peer.address): "0 of 3 packets came back" for peer in peers[1:]}
+    (finding,) = judge("node1", needs, replace(FACTS, npus=replace(NPUS, unanswered=silent)))
+    assert finding.level is Level.ERROR
+    assert finding.words == (
+        "NPU 0 gets no answer from 198.51.100.3 on host node3, 198.51.100.4 on host node4, "
+        "198.51.100.5 on host node5 and 1 more: 0 of 3 packets came back"
+    )
+
+
+def test_pings_that_were_not_tried_are_a_warning():
+    (finding,) = judge("node1", NEEDS, replace(FACTS, npus=replace(NPUS, unasked=1)))
+    assert (finding.level, finding.words) == (
+        Level.WARNING,
+        "1 of 2 pings were not tried: others took too long",
+    )
 
 
 def test_an_address_that_is_not_in_hccn_conf_is_a_warning():

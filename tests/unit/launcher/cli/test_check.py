@@ -104,7 +104,7 @@ def test_fix_prints_no_script_where_nothing_is_wrong(check):
 
 
 @pytest.mark.parametrize(
-    ("words", "job", "said"), [(("--fix", "--json"), {}, "--json"), (("--deep",), None, "name one")]
+    ("words", "job", "said"), [(("--fix", "--json"), {}, "--json"), (("--deep",), None, "name a job")]
 )
 def test_options_that_make_no_sense_are_refused(check, words, job, said):
     done = check(*words, job=job)

@@ -56,6 +56,8 @@ def test_ping():
 def test_the_file_is_read_by_physical_id():
     assert parse_conf(samples.CONF) == {0: "192.0.2.10", 14: "2001:db8::14"}
     assert parse_conf("") == {}
+    both = "address_0=192.0.2.10\nIPv6address_0=2001:db8::1\nIPv6address_1=2001:db8::2\nIPv6gateway_1=x\n"
+    assert parse_conf(both) == {0: "192.0.2.10", 1: "2001:db8::2"}
     with pytest.raises(ToolError, match=r"hccn\.conf: address_3=here: not an address"):
         parse_conf("address_3=here\n")
 
