@@ -13,6 +13,7 @@ from launcher.logs.sources import find_sources, load_plan
 from launcher.logs.tail import LogTail
 from launcher.run.events import Event, read_events
 from launcher.run.rundir import RunDir
+from launcher.smoke.findings import is_smoke
 
 _TICK = 0.1
 _START = 30.0
@@ -32,6 +33,10 @@ def follow(directory: RunDir, *, json: bool = False, quiet: bool = False) -> int
         print_json(
             json_module.loads(directory.result.read_text("utf-8")) if directory.result.exists() else {}
         )
+    elif is_smoke(directory):
+        from launcher.cli.smoke_outcome import print_outcome
+
+        print_outcome(directory, code)
     elif directory.result.exists():
         print_result(directory)
     return code

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from launcher.cli import options
-from launcher.cli.output import print_json, say
+from launcher.cli.output import say
 from launcher.errors import ExitCode
-
-if TYPE_CHECKING:
-    from launcher.run.rundir import RunDir
-    from launcher.smoke.report import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -40,9 +36,10 @@ def smoke(
     """Add up numbers over all ranks, through all that a job goes through: is it right, and how fast?
 
     Check, locks, image, devices, rank table and collecting are those of `run`. Names the slowest pair.
-    Exit code 1: ranks did not meet, or a sum was wrong.
+    Exit code 1: ranks did not meet, or a sum was wrong. `launcher attach RUN` prints the same again.
     """
     from launcher.cli.follow import follow_events
+    from launcher.cli.smoke_outcome import print_outcome, print_outcome_as_json
     from launcher.run.launch import create_run
     from launcher.run.standby import Standby
     from launcher.smoke.job import smoke_spec
@@ -55,7 +52,8 @@ def smoke(
     code = follow_events(directory)
     if code == ExitCode.DETACHED:
         raise typer.Exit(code)
-    raise typer.Exit(_tell(directory, code, json=json))
+    print_outcome_as_json(directory, code) if json else print_outcome(directory, code)
+    raise typer.Exit(code)
 
 
 def _overrides(ranks: str | None, image: str | None, sizes: str | None) -> Iterator[str]:
@@ -67,35 +65,3 @@ def _overrides(ranks: str | None, image: str | None, sizes: str | None) -> Itera
         yield f"image={image}"
     if sizes is not None:
         yield sizes_override(sizes)
-
-
-def _tell(directory: RunDir, code: int, *, json: bool) -> int:
-    """Print what was found; the exit code."""
-    from launcher.cli.smoke_text import failure_lines, print_report
-    from launcher.cli.summary import print_result
-
-    report = _report(directory)
-    if json:
-        found = {"schema": 1} if report is None else report.to_json()
-        print_json({**found, "run": directory.run_id, "exit_code": code})
-        return code
-    if report is not None and report.sizes:
-        print_report(report)
-    if code != ExitCode.OK and directory.result.exists():
-        print_result(directory)
-        for line in failure_lines(report) if report is not None else ():
-            print(line)
-    return code
-
-
-def _report(directory: RunDir) -> Report | None:
-    """None where no rank has begun."""
-    from launcher.logs.sources import load_plan
-    from launcher.smoke.findings import read_findings
-    from launcher.smoke.report import report
-
-    if not directory.attempts():
-        return None
-    plan = load_plan(directory, directory.attempts()[-1])
-    hosts = {member.rank: member.host for member in plan.members if member.rank is not None}
-    return report(read_findings(directory, plan), hosts)

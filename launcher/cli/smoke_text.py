@@ -54,6 +54,8 @@ def summary_lines(report: Report) -> Iterator[str]:
     if found := report.suspect:
         what = f"host {found.host}" if found.rank is None else f"rank {found.rank} on {found.host}"
         yield f"suspect         {what}: its pairs are at least {found.times:.3g} times as slow as any other"
+    elif hosts == 2:
+        yield "suspect         neither host: every pair across hosts has both; a third host would tell which"
 
 
 def failure_lines(report: Report) -> Iterator[str]:

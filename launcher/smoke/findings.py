@@ -45,6 +45,11 @@ class Findings:
     """Of each phase that is over."""
 
 
+def is_smoke(directory: RunDir) -> bool:
+    """Whether ranks of the smoke job have written what they found."""
+    return any(directory.path.glob(f"attempt-*/LOG*/{FILE}"))
+
+
 def read_findings(directory: RunDir, plan: Plan) -> dict[int, Findings]:
     """Of each rank; empty where a rank has left nothing. Raises UsageError for what is no smoke.json."""
     attempt = plan.binding.attempt

@@ -42,6 +42,7 @@ def test_all_ranks_add_up_and_the_table_is_printed(four):
     run = four.directory(four.only_run())
     assert json.loads((run / "LOG3" / "smoke.json").read_text())["phase"] == "done"
     assert four.result(run.name)["metrics"]["steps"] == 3
+    assert four.launcher("attach", run.name).stdout == done.stdout
     four.assert_nothing_left()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from launcher.cli.follow import follow
@@ -24,6 +26,23 @@ def test_a_lost_host_is_named_when_waiting_quietly(runs, capsys):
     runs.tell(run, "end", exit_code=5, outcome="host h2: no route")
     assert follow(run, quiet=True) == ExitCode.LOST_CONTACT
     assert capsys.readouterr().err == "error: host h2: no route\n  next: launcher attach goes on\n"
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_whoever_follows_a_smoke_run_to_its_end_reads_its_report(runs, capsys, code):
+    """The command that began it may be gone; a run that failed has its result, too."""
+    run = runs.make()
+    runs.begin(run)
+    found = {"schema": 1, "phase": "done", "sizes": [{"bytes": 8, "times": [0.001]}], "left_out": []}
+    for rank in range(2):
+        log = run.log(1, str(rank))
+        log.mkdir(parents=True)
+        (log / "smoke.json").write_text(json.dumps({**found, "pairs": [], "seconds": {}}))
+    runs.finish(run, code, "over", attempts=[], metrics={}, seconds={})
+    assert follow(run, quiet=True) == code
+    said = capsys.readouterr().out
+    assert "2 ranks on 1 host: every sum was right" in said
+    assert ("over (exit code 1)" in said) is (code == 1)
 
 
 def test_where_the_result_says_all_nothing_more_is_said(runs, capsys):

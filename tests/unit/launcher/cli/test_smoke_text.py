@@ -39,6 +39,7 @@ def test_the_table_and_the_slowest_pair(capsys):
         "left out        4 MiB, 16 MiB: would take more than 5 s each\n"
         "pairs           6 measured with 1 MiB; medians: 11 ms within a host, 415 ms across hosts\n"
         "slowest pair    rank 1 on h1 and rank 3 on h2: 500 ms, 1.2 times the median of pairs across hosts\n"
+        "suspect         neither host: every pair across hosts has both; a third host would tell which\n"
     )
 
 
