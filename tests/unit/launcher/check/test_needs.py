@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from launcher.check.needs import Source, of_cluster, of_job
+from launcher.check.needs import Source, before_a_run, in_depth, of_cluster, of_job
 from launcher.errors import SpecError
 from launcher.plan.build import plan
 from launcher.spec.load import load
@@ -132,9 +132,11 @@ def test_a_cluster_of_npus_needs_them_their_driver_and_their_neighbours(tmp_path
     assert first.device_nodes == ("/dev/davinci0", "/dev/davinci1")
     assert {*first.device_nodes, "/dev/davinci_manager", "/etc/hccn.conf"} <= set(first.paths)
     assert (first.npus.devices, first.npus.group, first.npus.meet) == ((0, 1), 1000, True)
-    assert [(peer.address, peer.host) for peer in needs["n3"].npus.peers] == [
-        ("198.51.100.10", "n1"),
+    assert [(peer.address, peer.host) for peer in needs["n3"].npus.peers if peer.device == 1] == [
         ("198.51.100.11", "n1"),
+        ("198.51.100.21", "n2"),
+        ("198.51.100.10", "n1"),
+        ("198.51.100.20", "n2"),
     ]
     assert first.hccl_ports and not first.hccl_ports_are_used
     assert first.compared == ()
@@ -143,11 +145,30 @@ def test_a_cluster_of_npus_needs_them_their_driver_and_their_neighbours(tmp_path
 def test_a_job_needs_only_what_it_uses(tmp_path):
     needs = needs_of(tmp_path, LAB, WORK)
     assert list(needs) == ["n1", "n2"] and needs["n1"].hosts == 2
-    assert [peer.host for peer in needs["n2"].npus.peers] == ["n1", "n1"]
+    assert {peer.host for peer in needs["n2"].npus.peers} == {"n1"}
     assert needs["n1"].compared == ("/data",) and needs["n1"].hccl_ports == ()
     assert "/etc/hccn.conf" in needs["n1"].paths
     alone = needs_of(tmp_path, LAB, {**WORK, "ranks": 2})["n1"]
     assert (alone.hosts, alone.npus.meet, alone.npus.peers, alone.compared) == (1, False, (), ())
+
+
+def test_in_depth_all_npus_that_meet_are_pinged_and_data_read_whole(tmp_path):
+    found = in_depth(of_cluster(read(tmp_path, LAB, WORK).cluster))
+    assert sum(len(each.npus.peers) for each in found.values()) == 3 * 2 * 2
+    assert all(each.is_deep for each in found.values())
+    apart = in_depth(needs_of(tmp_path, LAB, {**WORK, "launch": "none"}))
+    assert apart["n1"].npus.peers == () and apart["n1"].is_deep
+    assert in_depth(needs_of(tmp_path, CLUSTER, JOB))["localhost"].npus is None
+
+
+def test_before_a_run_only_a_dataset_is_compared(tmp_path):
+    volumes = {
+        "dataset": {"source": "/data"},
+        "words": {"source": "/words", "target": "/w", "read_only": True},
+    }
+    needs = needs_of(tmp_path, LAB, {**WORK, "volumes": volumes})["n1"]
+    assert needs.compared == ("/data", "/words")
+    assert before_a_run(needs).compared == ("/data",)
 
 
 def test_ranks_without_a_rank_table_need_the_ports_of_hccl(tmp_path):
