@@ -9,6 +9,7 @@ from launcher.discover.draft import Draft
 from launcher.discover.facts import Facts
 from launcher.discover.kind import kind_of
 from launcher.discover.network import Choice
+from launcher.equal import by_value
 from launcher.spec.cluster import DeviceKind, Host, RuntimeKind
 from launcher.spec.wording import some
 
@@ -89,10 +90,7 @@ def _kind_name(facts: Facts) -> str:
 
 def _differing(facts: Mapping[str, Facts], value_of: Callable[[Facts], str], what: str) -> Iterator[str]:
     """Hosts by value where there is more than one; a host that does not tell is none of them."""
-    by_value: dict[str, list[str]] = {}
-    for label, each in facts.items():
-        if value := value_of(each):
-            by_value.setdefault(value, []).append(label)
-    if len(by_value) > 1:
-        shown = "; ".join(f"{value} on {some(labels)}" for value, labels in by_value.items())
+    found = by_value({label: value_of(each) for label, each in facts.items()})
+    if len(found) > 1:
+        shown = "; ".join(f"{value} on {some(labels)}" for value, labels in found.items())
         yield f"{what} differ: {shown}"

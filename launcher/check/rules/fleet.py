@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from shlex import join
 from statistics import median_low
-from typing import TypeVar
 
 from launcher.check.facts import Facts
 from launcher.check.model import Complaint, Fix, Level, as_root, error, warning
 from launcher.check.needs import HostNeeds, Source
 from launcher.check.trees import Tree, difference
+from launcher.equal import minority
 from launcher.spec.wording import some
 
 _SKEW = 1.0
@@ -29,7 +28,6 @@ class Examined:
 
 Fleet = Mapping[str, Examined]
 """All hosts that have answered, by label."""
-Key = TypeVar("Key")
 Complaints = Iterator[tuple[str, Complaint]]
 """Label of the host, and what is wrong with it."""
 
@@ -55,20 +53,9 @@ def driver(fleet: Fleet) -> Complaints:
 
 def _odd(fleet: Fleet, value_of: Callable[[Facts], str], words: str, remedy: str) -> Complaints:
     """Hosts whose value is not that of the most; one that does not tell is none of them."""
-    values = {label: value for label, each in fleet.items() if (value := value_of(each.facts))}
+    values = {label: value_of(each.facts) for label, each in fleet.items()}
     for label, most in minority(values):
         yield label, warning(f"{words} {values[label]}, but {values[most[0]]} on {some(most)}", remedy)
-
-
-def minority(values: Mapping[Key, str]) -> Iterator[tuple[Key, list[Key]]]:
-    """Those that differ from the most, and these; of two values that are as frequent the first wins."""
-    if not values:
-        return
-    ((common, _),) = Counter(values.values()).most_common(1)
-    most = [label for label, value in values.items() if value == common]
-    for label, value in values.items():
-        if value != common:
-            yield label, most
 
 
 def tls(fleet: Fleet) -> Complaints:

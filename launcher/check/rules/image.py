@@ -8,7 +8,8 @@ from shlex import quote
 from launcher.check.facts import Engine, Facts
 from launcher.check.model import Complaint, error, warning
 from launcher.check.needs import HostNeeds
-from launcher.check.rules.fleet import Complaints, Examined, minority
+from launcher.check.rules.fleet import Complaints, Examined
+from launcher.equal import minority
 from launcher.spec.wording import in_units, some
 
 _BUILD = "make it on a host of the cluster: launcher image build"
