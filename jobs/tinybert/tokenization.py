@@ -136,10 +136,11 @@ def _is_kept(char: str) -> bool:
 
 
 def _separate_cjk(text: str) -> str:
-    return text if text.isascii() else "".join(f" {char} " if _is_cjk(char) else char for char in text)
+    return text if text.isascii() else "".join(f" {char} " if is_cjk(char) else char for char in text)
 
 
-def _is_cjk(char: str) -> bool:
+def is_cjk(char: str) -> bool:
+    """Whether Google's tokenisation makes a word of the character: Chinese, and what else is written so."""
     return any(first <= ord(char) <= last for first, last in CJK_RANGES)
 
 
