@@ -9,7 +9,7 @@ from posixpath import basename
 from launcher.check.npu_needs import NpuNeeds, hccl_ports, npu_needs
 from launcher.check.pings import all_pairs
 from launcher.errors import SpecError
-from launcher.plan.containers import MANAGERS, needs_sudo
+from launcher.plan.containers import managers, needs_sudo
 from launcher.plan.model import SCHEDULER, Container, HostPlan, Member, Plan
 from launcher.spec.cluster import Cluster, Host, RuntimeKind
 from launcher.spec.job import Job, Launch
@@ -133,8 +133,8 @@ def _with_npus(cluster: Cluster, needs: HostNeeds, npus: NpuNeeds | None) -> Hos
     driver = cluster.driver
     nodes = tuple(f"/dev/davinci{device}" for device in npus.devices)
     files = (driver.root, driver.dcmi, driver.npu_smi, driver.install_info, driver.hccn_conf)
-    ports = hccl_ports({})
-    return replace(needs, npus=npus, device_nodes=nodes, paths=(*nodes, *MANAGERS, *files), hccl_ports=ports)
+    given = (*nodes, *managers(driver), *files, *([driver.queue_schedule] if driver.queue_schedule else ()))
+    return replace(needs, npus=npus, device_nodes=nodes, paths=given, hccl_ports=hccl_ports({}))
 
 
 def of_job(spec: Spec, draft: Plan) -> dict[str, HostNeeds]:

@@ -12,6 +12,8 @@ from launcher.discover.facts import Facts, Interface
 from launcher.discover.kind import common_kind
 from launcher.spec.cluster import DeviceKind, Driver, Host, RuntimeKind
 
+_PARTS = {"dvpp_cmdlist": "/dev/dvpp_cmdlist", "queue_schedule": "/var/queue_schedule"}
+"""What only some drivers have; the Ascend Docker Runtime maps it by itself."""
 _PLAIN_NAME = re.compile(r"=?([A-Za-z0-9._-]+)")
 
 
@@ -90,6 +92,9 @@ def _of_driver(driver: Driver, hosts: Sequence[Facts]) -> Iterator[Change]:
     runtime = driver.docker_runtime if "docker_runtime" in driver.model_fields_set else None
     if (runtime is None and everywhere) or (runtime and not everywhere):
         yield Change(None, ("driver", "docker_runtime"), runtime, everywhere, runtime is not None)
+    for key, part in _PARTS.items() if runtime is False or not everywhere else ():
+        if key not in driver.model_fields_set and all(part in facts.driver_parts for facts in hosts):
+            yield Change(None, ("driver", key), None, part, False)
 
 
 def _shared_devices(draft: Draft, known: Known, kind: DeviceKind) -> tuple[int, ...] | None:

@@ -55,6 +55,8 @@ class Facts:
     """By physical id: what hccn_tool said, else hccn.conf."""
     spods: Mapping[int, Spod] = field(default_factory=dict)
     driver: str = ""
+    driver_parts: tuple[str, ...] = ()
+    """Paths that only some drivers have, where containers are given them, too."""
     npu_smi: str = ""
     """Where it is; empty on a host without a driver."""
     docker: str = ""
@@ -112,6 +114,7 @@ def parse_facts(text: str) -> Facts:
         device_ips=_device_ips(said, nodes, notes),
         spods=_spods(said),
         driver=said.one("driver"),
+        driver_parts=tuple(said["driver_part"]),
         npu_smi=said.one("npu_smi_at"),
         docker=said.one("docker"),
         docker_refusal=said.one("no_docker"),

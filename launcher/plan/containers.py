@@ -18,7 +18,7 @@ from launcher.plan.site import INSIDE, Gang, Site
 from launcher.spec.cluster import Cluster, Driver, Host
 from launcher.spec.job import Job, Launch
 
-MANAGERS = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc")
+_MANAGERS = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc")
 _CANN_ON_HOST = "/usr/local/Ascend"
 _SECURITY = ("no-new-privileges", "label=disable")
 _ULIMITS = ("nofile=65535:65535",)
@@ -63,7 +63,7 @@ def container(shared: Shared, key: str, device: int | None, script: str) -> Cont
         hostname=f"r{key}-{binding.run_id[-6:]}",  # unique: MindSpore counts the ranks of a host by it
         user=shared.user,
         groups=shared.groups if npu is not None else (),
-        devices=(f"/dev/davinci{npu}", *MANAGERS) if mapped else (),
+        devices=(f"/dev/davinci{npu}", *managers(shared.gang.cluster.driver)) if mapped else (),
         mounts=(
             *(shared.driver if npu is not None else ()),
             *_member_mounts(shared.place, key, script),
@@ -80,6 +80,11 @@ def container(shared: Shared, key: str, device: int | None, script: str) -> Cont
         ulimits=_ULIMITS,
         command=("/bin/sh", f"{INSIDE}/{script}"),
     )
+
+
+def managers(driver: Driver) -> tuple[str, ...]:
+    """Device nodes that every rank with an NPU gets besides that of the NPU."""
+    return (*_MANAGERS, *([driver.dvpp_cmdlist] if driver.dvpp_cmdlist else ()))
 
 
 def docker_words(
@@ -129,13 +134,18 @@ def _csv_field(text: str) -> str:
 
 
 def _driver_mounts(driver: Driver, job: Job) -> tuple[Mount, ...]:
-    """Read-only. The Ascend Docker Runtime brings lib64, include, dcmi and npu-smi, but not the rest."""
+    """Read-only. The Ascend Docker Runtime brings lib64, include, dcmi, npu-smi, queues, but not the rest."""
     paths = [driver.install_info, driver.hccn_conf]
     if driver.docker_runtime:
         of_driver = [f"{driver.root}/version.info", f"{driver.root}/tools/hccn_tool"]
     else:
         of_driver = [driver.root]
-        paths = [driver.dcmi, driver.npu_smi, *paths]
+        paths = [
+            driver.dcmi,
+            driver.npu_smi,
+            *paths,
+            *([driver.queue_schedule] if driver.queue_schedule else ()),
+        ]
     if job.cann == "host":
         of_driver = [path for path in of_driver if not path.startswith(f"{_CANN_ON_HOST}/")]
         of_driver.insert(0, _CANN_ON_HOST)

@@ -51,6 +51,9 @@ npus() {
         address_of "$number" &
         chip "$number" &
     done
+    for part in /dev/dvpp_cmdlist /var/queue_schedule; do
+        [ ! -e "$part" ] || fact driver_part "$part"
+    done
     if [ -e "$npu_smi" ] || [ -e /dev/davinci_manager ]; then
         fact npu_smi_at "$npu_smi"
         said npu_smi "$npu_smi" info &

@@ -80,6 +80,10 @@ class Driver(Model):
     npu_smi: AbsolutePath = "/usr/local/bin/npu-smi"
     install_info: AbsolutePath = "/etc/ascend_install.info"
     hccn_conf: AbsolutePath = "/etc/hccn.conf"
+    dvpp_cmdlist: AbsolutePath | None = None
+    """Device node by which NPUs decode images; drivers for 910A have none."""
+    queue_schedule: AbsolutePath | None = None
+    """Directory of the driver's queues (FlowGW); there since HDK 24.1.RC2."""
     docker_runtime: Flag = False
     """Whether the Ascend Docker Runtime maps the devices (`--runtime=ascend`)."""
     device_id_in_container: Literal["logical", "physical"] = "logical"

@@ -257,6 +257,29 @@ def test_npu_smi_at_its_other_place(files, bed):
 
 
 @pytest.mark.full
+def test_what_only_some_drivers_have_reaches_the_ranks(files, bed, place):
+    make = "mknod -m 660 /dev/dvpp_cmdlist c 1 3; chgrp 1000 /dev/dvpp_cmdlist; mkdir /var/queue_schedule"
+    for host in ("h1", "h2"):
+        bed.exec(host, make)
+    try:
+        files.write(COMMENTED)
+        assert files.discover("-y").returncode == ExitCode.OK
+        assert files.data["driver"] == {
+            "dvpp_cmdlist": "/dev/dvpp_cmdlist",
+            "queue_schedule": "/var/queue_schedule",
+        }
+        place.cluster = files.file
+        done = place.run(place.job("test -c /dev/dvpp_cmdlist && test -d /var/queue_schedule", ranks=2))
+        assert done.returncode == ExitCode.OK, done.stderr
+        bed.exec("h1", "rm /dev/dvpp_cmdlist")
+        done = place.launcher("check", "-c", files.file)
+        assert "/dev/dvpp_cmdlist is not there" in done.stdout
+    finally:
+        for host in ("h1", "h2"):
+            bed.exec(host, "rm -rf /dev/dvpp_cmdlist /var/queue_schedule")
+
+
+@pytest.mark.full
 def test_a_user_without_rights_is_told_what_docker_says(files, bed):
     bed.stop_docker("h1")
     files.write(COMMENTED.replace("user: root", "user: trainer"))

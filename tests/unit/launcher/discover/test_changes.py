@@ -162,6 +162,23 @@ def test_the_ascend_docker_runtime(written, runtimes, new):
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "runtimes", "new"),
+    [
+        ("", ("runc",), "/var/queue_schedule"),
+        ("", ("ascend",), None),
+        ("driver: {docker_runtime: false}\n", ("ascend",), "/var/queue_schedule"),
+        ("driver: {queue_schedule: null}\n", ("runc",), None),
+        ("driver: {queue_schedule: /opt/queues}\n", ("runc",), None),
+    ],
+)
+def test_what_only_some_drivers_have(written, runtimes, new):
+    """The Ascend Docker Runtime maps it by itself."""
+    there = facts(runtimes=runtimes, driver_parts=("/dev/dvpp_cmdlist", "/var/queue_schedule"))
+    assert found(A2 + written + ONE, a=there).get("driver.queue_schedule") == new
+    assert found(A2 + TWO, a=there, b=facts(2)).get("driver.dvpp_cmdlist") is None
+
+
 def test_npu_smi_at_another_place():
     sbin = {
         "a": facts(1, npu_smi="/usr/local/sbin/npu-smi"),

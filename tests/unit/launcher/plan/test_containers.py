@@ -113,6 +113,17 @@ def test_the_ascend_docker_runtime_maps_devices_and_most_of_the_driver(container
     }
 
 
+PARTS = {"dvpp_cmdlist": "/dev/dvpp_cmdlist", "queue_schedule": "/var/queue_schedule"}
+
+
+def test_what_only_some_drivers_have_is_given_where_the_cluster_file_names_it(container):
+    spec = container(cluster={"driver": PARTS}, rank=1)
+    assert spec.devices == ("/dev/davinci1", *MANAGERS, "/dev/dvpp_cmdlist")
+    assert mounts(spec)["/var/queue_schedule"] == ("/var/queue_schedule", True)
+    by_runtime = container(cluster={"driver": {**PARTS, "docker_runtime": True}})
+    assert by_runtime.devices == () and "/var/queue_schedule" not in mounts(by_runtime)
+
+
 def test_cann_of_the_host_brings_the_driver_below_it(container):
     spec = container({"cann": "host"})
 
