@@ -53,8 +53,8 @@ def test_hostile_values_arrive_as_data(rank, shell):
     words, environ = rank.seen
     assert words == list(HOSTILE)
     assert env.items() <= environ.items()
-    left = {path.name for path in rank.log.iterdir()}
-    assert left == {"env.log", "exit_code", "log.index", "log.txt", "ms_log", "seen.json"}
+    left = {path.name for path in rank.log.iterdir()} - {"log.index"}  # it comes where that takes 5 s
+    assert left == {"env.log", "exit_code", "log.txt", "ms_log", "seen.json"}
     assert rank.text == ""
 
 
