@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from launcher.errors import LauncherError
 from launcher.hosts import RemoteError
 from launcher.images.post import Door, Parcel, Post, Spoilt
+from launcher.images.progress import await_all
 from launcher.spec.wording import in_units
 
-_TELL_EVERY = 5.0
 Outcome = LauncherError | None
 
 
@@ -42,23 +41,16 @@ class Chain:
                 pool.submit(self._receive, index): post for index, post in enumerate(receivers, start=1)
             }
             try:
-                self._wait(list(futures))
+                await_all(futures, self._look, lambda: self.tell(progress(self._there, self.parcel.size)))
             except BaseException as error:
                 for post in self.posts:
                     post.close(keep=not isinstance(error, LauncherError))  # a cancelled run leaves nothing
                 raise
         return {post.label: future.result() for future, post in futures.items()}
 
-    def _wait(self, futures: list[Future[Outcome]]) -> None:
-        told = time.monotonic()
-        while futures:
-            _, still = wait(futures, timeout=0.5, return_when=FIRST_COMPLETED)
-            futures = list(still)
-            self.stop()
-            self._end_without_source()
-            if futures and time.monotonic() - told > _TELL_EVERY:
-                told = time.monotonic()
-                self.tell(progress(self._there, self.parcel.size))
+    def _look(self) -> None:
+        self.stop()
+        self._end_without_source()
 
     def _end_without_source(self) -> None:
         """Where the first is lost and none of the others has all, nothing more will come."""

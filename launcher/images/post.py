@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import select
 import shlex
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import BinaryIO
 from launcher.hosts import Dial, Host, HostError, RemoteError, Stream
 from launcher.hosts.fence import checked
 from launcher.images.keys import Pass
+from launcher.images.progress import follow, read, streaming
 from launcher.remote import script
 
 PATIENCE = 30.0
@@ -130,12 +130,6 @@ class Post:
             return False
         return True
 
-    def is_gone(self) -> bool:
-        """Whether its end there has come: the connection broke, or the script was ended."""
-        poll = select.poll()
-        poll.register(self._dial.socket.fileno(), select.POLLIN)
-        return bool(poll.poll(0))  # it says nothing more, so all that can be read is the end
-
     def close(self, *, keep: bool = True) -> None:
         """Leave nothing there, but what has arrived of a parcel that was on its way, if `keep`."""
         if self._is_closed:
@@ -161,17 +155,8 @@ class Post:
         """
         self._is_partial = True
         words = (self.parcel, str(parcel.size), self._keys, door.user, door.address, door.port)
-        with _streaming(self.host, script("image_fetch"), *words) as stream:
-            for line in _lines(stream, self.label):
-                state, _, rest = line.partition(" ")
-                if state == "have":
-                    note(int(rest))
-                elif state == "failed":
-                    raise RemoteError(f"host {self.label}: {rest}")
-                elif state == "done":
-                    note(parcel.size)
-                    return
-        raise HostError(f"host {self.label}: contact lost while it fetched an image")
+        follow(self.host, lambda there: note(int(there)), script("image_fetch"), *words)
+        note(parcel.size)
 
     def take_from(self, source: Post, parcel: Parcel, note: Callable[[int], None]) -> None:
         """The same through this machine. Raises RemoteError, HostError."""
@@ -190,7 +175,7 @@ class Post:
 
     def _relay(self, source: Post, parcel: Parcel, there: int, note: Callable[[int], None]) -> None:
         words = (source.parcel, f"{PATIENCE:.0f}", str(there), str(parcel.size))
-        with _streaming(source.host, script("image_send"), *words) as stream, _pipe() as (reader, writer):
+        with streaming(source.host, script("image_send"), *words) as stream, _pipe() as (reader, writer):
             pump = threading.Thread(
                 target=_pump, args=(stream, writer, there, note, source.label), daemon=True
             )
@@ -240,15 +225,6 @@ def _parcel(told: str) -> Parcel:
 
 
 @contextmanager
-def _streaming(host: Host, text: str, *words: str) -> Iterator[Stream]:
-    stream = host.stream(text, *words)
-    try:
-        yield stream
-    finally:
-        stream.close()
-
-
-@contextmanager
 def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
     out, into = os.pipe()
     with open(out, "rb") as reader, open(into, "wb") as writer:
@@ -258,22 +234,7 @@ def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
 def _pump(stream: Stream, writer: BinaryIO, there: int, note: Callable[[int], None], label: str) -> None:
     """From one host towards another, until either ends; what is missing then is seen there."""
     with suppress(OSError, HostError, ValueError), writer:
-        while data := _read(stream, label):
+        while data := read(stream, label):
             writer.write(data)
             there += len(data)
             note(there)
-
-
-def _read(stream: Stream, label: str) -> bytes:
-    poll = select.poll()
-    poll.register(stream.fileno(), select.POLLIN)
-    if not poll.poll(1000 * (PATIENCE + 30)):
-        raise HostError(f"host {label}: it fell silent while it had to do with an image")
-    return stream.read()
-
-
-def _lines(stream: Stream, label: str) -> Iterator[str]:
-    rest = b""
-    while data := _read(stream, label):
-        *lines, rest = (rest + data).split(b"\n")
-        yield from (line.decode("utf-8", "replace") for line in lines)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from launcher.errors import CheckFailed, LauncherError
 from launcher.hosts import Host, RemoteError
@@ -11,8 +13,10 @@ from launcher.hosts.fence import checked
 from launcher.hosts.fleet import together
 from launcher.images.identity import Image
 from launcher.images.order import Order
+from launcher.images.progress import await_all, follow
 from launcher.images.refusals import require_architecture
 from launcher.remote import script
+from launcher.spec.wording import some
 
 _AT_ONCE = 8
 """Hosts that pull at the same time, after the first has."""
@@ -29,39 +33,77 @@ def pull(order: Order, registry: str, labels: Sequence[str], wanted: Image | Non
     """The first host alone, so that a name or a login that is wrong is said once; then the others.
 
     No engine calls it what jobs call it before it is known to be `wanted`; None: what the first has got.
-    Raises CheckFailed where it is another, RemoteError with Docker's own words, HostError.
+    Raises CheckFailed where it is another, RemoteError with Docker's own words, HostError, and what
+    `order.stop` raises.
     """
     order.tell(f"image {order.image}: pulled from {registry} by {', '.join(labels)}")
     first, *others = labels
-    expected = _take(order, registry, first, wanted)
-
-    def of(label: str) -> LauncherError | None:
-        try:
-            _take(order, registry, label, expected)
-        except LauncherError as error:
-            return error
-        return None
-
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        failed = [error for error in pool.map(of, others) if error is not None]
+    outcome = _Pulls(order, registry, wanted).run([first])[first]
+    if isinstance(outcome, Image):
+        outcomes = _Pulls(order, registry, outcome).run(others)
+        failed = [each for each in outcomes.values() if isinstance(each, LauncherError)]
+    else:
+        failed = [outcome]
     if failed:
         raise together(failed)
 
 
-def _take(order: Order, registry: str, label: str, wanted: Image | None) -> Image:
-    """Pull, compare, and give it the name that jobs say."""
-    host, sudo, at = order.hosts[label], _sudo(order, label), name_at(registry, order.image)
-    try:
-        checked(host, script("image_pull"), sudo, at, timeout=_LONG)
-    except RemoteError as error:
-        raise RemoteError(str(error), hint=_remedy(str(error), order.image, registry, label)) from error
-    try:
-        image = _compared(order, registry, label, wanted)
-    except CheckFailed:
-        checked(host, script("image_rename"), sudo, at)
-        raise
-    checked(host, script("image_rename"), sudo, at, order.image)
-    return image
+@dataclass(slots=True)
+class _Pulls:
+    """Several hosts pull what must be `wanted`."""
+
+    order: Order
+    registry: str
+    wanted: Image | None
+    _layers: dict[str, str] = field(default_factory=dict)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, labels: Sequence[str]) -> dict[str, Image | LauncherError]:
+        """What each has got, or why it has not."""
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            futures = {label: pool.submit(self._try, label) for label in labels}
+            try:
+                await_all(futures.values(), self.order.stop, self._say)
+            except BaseException:
+                self._over.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+        return {label: future.result() for label, future in futures.items()}
+
+    def _try(self, label: str) -> Image | LauncherError:
+        try:
+            return self._take(label)
+        except LauncherError as error:
+            return error
+
+    def _say(self) -> None:
+        told = [f"host {label} has {layers}" for label, layers in self._layers.items()]
+        self.order.tell(f"image {self.order.image}: {some(told)}")
+
+    def _note(self, label: str, layers: str) -> None:
+        have, _, whole = layers.partition(" ")
+        self._layers[label] = f"{have} of {whole} layers"
+        if self._over.is_set():
+            raise RemoteError(f"host {label}: the delivery has ended")
+
+    def _take(self, label: str) -> Image:
+        """Pull, compare, and give it the name that jobs say."""
+        host, sudo, at = self.order.hosts[label], self._sudo(label), name_at(self.registry, self.order.image)
+        try:
+            follow(host, lambda layers: self._note(label, layers), script("image_pull"), sudo, at)
+        except RemoteError as error:
+            raise _with_remedy(error, self.order.image, self.registry, label) from error
+        self._layers.pop(label, None)
+        try:
+            image = _compared(self.order, self.registry, label, self.wanted)
+        except CheckFailed:
+            checked(host, script("image_rename"), sudo, at)
+            raise
+        checked(host, script("image_rename"), sudo, at, self.order.image)
+        return image
+
+    def _sudo(self, label: str) -> str:
+        return "sudo" if self.order.sites[label].sudo else ""
 
 
 def _compared(order: Order, registry: str, label: str, wanted: Image | None) -> Image:
@@ -85,11 +127,7 @@ def push(registry: str, image: str, host: Host, *, sudo: bool) -> None:
     try:
         checked(host, script("image_to_registry"), *words, timeout=_LONG)
     except RemoteError as error:
-        raise RemoteError(str(error), hint=_remedy(str(error), image, registry, host.label)) from error
-
-
-def _sudo(order: Order, label: str) -> str:
-    return "sudo" if order.sites[label].sudo else ""
+        raise _with_remedy(error, image, registry, host.label) from error
 
 
 _REMEDIES = (
@@ -112,6 +150,10 @@ _REMEDIES = (
     ),
 )
 """What Docker's client says, and what helps."""
+
+
+def _with_remedy(error: RemoteError, image: str, registry: str, host: str) -> RemoteError:
+    return RemoteError(str(error), hint=_remedy(str(error), image, registry, host))
 
 
 def _remedy(said: str, image: str, registry: str, host: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def order(monkeypatch: pytest.MonkeyPatch):
     return make
 
 
-TAKEN = [f"pull --quiet {AT}", f"tag {AT} launcher/cpu:1", f"rmi {AT}"]
+TAKEN = [f"pull {AT}", f"tag {AT} launcher/cpu:1", f"rmi {AT}"]
 
 
 def test_every_host_pulls_and_gives_the_image_the_name_that_jobs_say(docker, order) -> None:
@@ -133,6 +134,28 @@ def test_names_at_a_registry() -> None:
 )
 def test_what_docker_says_has_a_remedy(said: str, remedy: str) -> None:
     assert remedy in str(_remedy(said, "x:1", "reg:5000/ai", "h1"))
+
+
+LAYERS = """
+[ "$1" != pull ] || {
+    printf '%s\\n' 'a: Already exists' 'b: Pulling fs layer' 'c: Pulling fs layer' 'b: Pull complete'
+    exec sleep 60
+}
+"""
+
+
+def test_how_far_it_is_is_said_and_a_wish_to_stop_ends_it(docker, order, monkeypatch) -> None:
+    docker(LAYERS)
+    said: list[str] = []
+
+    def stop() -> None:
+        if len(said) > 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("launcher.images.progress._TELL_EVERY", 1.5)
+    with pytest.raises(KeyboardInterrupt):
+        pull(replace(order(said), stop=stop), "reg:5000/ai", LABELS, None)
+    assert said[1] == "image launcher/cpu:1: host one has 2 of 3 layers"
 
 
 def test_what_nobody_knows_has_none() -> None:
