@@ -103,6 +103,9 @@ class Facts:
     shm_refusal: str = ""
     startups: int | None = None
     """Connections that log in at once from which on sshd refuses some; None where that is not to be seen."""
+    other_addresses: str | None = None
+    """What the host has where host_ip is none of its addresses; else, or where it cannot tell, None."""
+    interfaces: tuple[str, ...] = ()
     selinux: str = ""
     """Enforcing, Permissive, Disabled, or empty where there is none."""
     selinux_context: str = ""
@@ -156,6 +159,8 @@ def parse_facts(text: str, trees: Sequence[str] = ()) -> Facts:
         machine=one.get("machine", ""),
         shm_refusal=one.get("shm", ""),
         startups=int(one["startups"]) if one.get("startups") else None,
+        other_addresses=one.get("other_addresses"),
+        interfaces=tuple(one.get("interfaces", "").split()),
         selinux=one.get("selinux", ""),
         selinux_context=one.get("selinux_context", ""),
         sources=tuple(map(_place, many["source"])),

@@ -22,6 +22,8 @@ RULES: dict[str, Rule] = {
     "secrets": machine.secrets,
     "sshd": machine.sshd,
     "SELinux": machine.selinux,
+    "host_ip": network.host_ip,
+    "ifname": network.ifname,
     "port": network.port,
     "HCCL ports": network.hccl_ports,
     "reserved ports": network.reserved_ports,

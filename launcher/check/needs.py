@@ -73,6 +73,12 @@ class HostNeeds:
     """The interpreter that the command names; None: `python`, else `python3`."""
     hosts: int = 1
     """How many hosts are used together."""
+    host_ip: str | None = None
+    """By which other hosts know it; None where there are none."""
+    ifname: str | None = None
+    """What HCCL is told of its interfaces."""
+    meets_by_address: bool = False
+    """Whether ranks meet at a scheduler, so that both of these must be right."""
     is_deep: bool = False
     """Whether whole files are compared, instead of both ends of some."""
     holders_are_refused: bool = True
@@ -185,6 +191,8 @@ def _of_host(cluster: Cluster, host: Host, hosts: int) -> HostNeeds:
         locks=tuple(f"{kind}-{device}" for device in cluster.devices_of(host)),
         sudo=needs_sudo(cluster, host),
         hosts=hosts,
+        host_ip=host.host_ip if hosts > 1 else None,
+        ifname=host.ifname if cluster.device.is_ascend else None,
     )
 
 
@@ -203,6 +211,7 @@ def _with_job(spec: Spec, draft: Plan, part: HostPlan, host: Host) -> HostNeeds:
         secrets=bool(job.secrets),
         sudo=part.sudo,
         root_in_containers=job.user in _ROOT,
+        meets_by_address=draft.launch == Launch.DYNAMIC.value,
         image=None if alone.processes else job.image,
         registry=spec.cluster.registry,
         oci_runtime=next((each.runtime for each in containers if each.runtime), None),

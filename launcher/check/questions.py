@@ -33,6 +33,8 @@ def _of_machine(needs: HostNeeds) -> Iterator[tuple[str, str]]:
     yield "work_dir", needs.work_dir or ""
     if needs.advice:
         yield "advice", "yes"
+    if needs.advice or needs.meets_by_address:
+        yield from _of_network(needs)
     if needs.secrets:
         yield "secrets", "yes"
     yield "path", needs.path
@@ -47,6 +49,13 @@ def _of_machine(needs: HostNeeds) -> Iterator[tuple[str, str]]:
     yield "lock_root", LOCKS
     for lock in needs.locks:
         yield "lock", lock
+
+
+def _of_network(needs: HostNeeds) -> Iterator[tuple[str, str]]:
+    if needs.host_ip is not None:
+        yield "host_ip", needs.host_ip
+    if needs.ifname is not None:
+        yield "ifname", needs.ifname
 
 
 def _of_volumes(needs: HostNeeds) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 from launcher.discover.draft import Draft
 from launcher.discover.facts import Facts, Interface
 from launcher.discover.kind import common_kind
+from launcher.npu.ifname import names_one
 from launcher.spec.cluster import DeviceKind, Driver, Host, RuntimeKind
 
 _PARTS = {"dvpp_cmdlist": "/dev/dvpp_cmdlist", "queue_schedule": "/var/queue_schedule"}
 """What only some drivers have; the Ascend Docker Runtime maps it by itself."""
-_PLAIN_NAME = re.compile(r"=?([A-Za-z0-9._-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,8 @@ class _HostChanges:
             return
         if host.host_ip is None or host.host_ip not in there:
             yield self._change("host_ip", host.host_ip, interface.address)
-        if is_ascend and (host.ifname is None or not _names_one(host.ifname, self.facts.interfaces)):
+        names = [each.name for each in self.facts.interfaces]
+        if is_ascend and (host.ifname is None or not names_one(host.ifname, names)):
             yield self._change("ifname", host.ifname, interface.name)
 
     def npus(self, kind: DeviceKind) -> Iterator[Change]:
@@ -161,12 +161,3 @@ class _HostChanges:
 
     def _change(self, key: str, old: Any, new: Any) -> Change:
         return Change(self.index, (key,), old, new, old is not None)
-
-
-def _names_one(ifname: str, interfaces: Iterable[Interface]) -> bool:
-    """Whether HCCL finds an interface by it; what excludes interfaces, or lists several, is left alone."""
-    match = _PLAIN_NAME.fullmatch(ifname)
-    if match is None:
-        return True
-    exact = ifname.startswith("=")
-    return any(each.name == match[1] or (not exact and each.name.startswith(match[1])) for each in interfaces)

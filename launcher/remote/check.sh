@@ -1,8 +1,9 @@
 # pairs of kind and value, then `run` and a command for ranks, or nothing: what this host has, a fact a line.
-# Kinds: work_dir (first; empty for this user's default), advice (what can make no run fail), secrets, path (directories
-# before PATH), source, shared (one that is written on several hosts), there, node, port, free (a port that would do for
-# the scheduler), lock_root, lock, driver; ends, each, deep: volumes that are compared; npu_smi, map, remap, hccn_tool,
-# hccn_conf, npu, pings. What takes time goes on beside the rest; what the shell can do itself starts no program.
+# Kinds: work_dir (first; empty for this user's default), advice (what can make no run fail), host_ip, ifname, secrets,
+# path (directories before PATH), source, shared (one that is written on several hosts), there, node, port, free (a port
+# that would do for the scheduler), lock_root, lock, driver; ends, each, deep: volumes that are compared; npu_smi, map,
+# remap, hccn_tool, hccn_conf, npu, pings, deep_pings. What takes time goes on beside the rest; what the shell can do
+# itself starts no program.
 
 nearest() { # path: itself, or the first directory above it that is there
     above=$1
@@ -144,6 +145,16 @@ version_of() { # version file of the driver
         break
     done 2>/dev/null <"$1"
 }
+has_address() { # host_ip: what it has instead where that is none of its addresses; nothing where `ip` is not there
+    there=$(ip -o addr show to "$1" 2>/dev/null) || return 0
+    [ -n "$there" ] || fact other_addresses "$(ip -o addr show up scope global |
+        awk '{ printf "%s%s %s", sep, $2, $4; sep = ", " }')"
+}
+interfaces() {
+    names=''
+    for each in /sys/class/net/*; do names="$names ${each##*/}"; done
+    fact interfaces "$names"
+}
 source_of() { # path, whether it is asked where it lies
     state_of "$1"
     inode='' file_system=''
@@ -156,6 +167,8 @@ source_of() { # path, whether it is asked where it lies
 ask() { # kind, value
     case $1 in
         work_dir) work_dir "$2" ;;
+        host_ip) has_address "$2" ;;
+        ifname) interfaces ;;
         secrets) fact shm "$(probe /dev/shm)" ;;
         path) path=$2 ;;
         advice) advice ;;

@@ -87,6 +87,18 @@ def test_too_few_startups(checks):
     checks.assert_good()
 
 
+@full
+def test_an_address_that_is_another_hosts(checks, bed):
+    cluster = bed.cluster("h1", "h2")
+    cluster["hosts"][1]["host_ip"] = "10.99.77.2"
+    checks.place.cluster = checks.place.write("cluster.yaml", cluster)
+    words = ("host_ip 10.99.77.2 is none of its addresses: eth0 " + bed.addresses["h2"], "launcher discover")
+    checks.assert_found(found("host_ip"), *words, launch="dynamic")
+    checks.assert_found(found("host_ip", "warning"), launch="none")
+    refused = checks.place.run(checks.place.job("true", ranks=2, placement="spread", launch="dynamic"))
+    assert refused.returncode == 3 and "host h2: host_ip" in refused.stderr
+
+
 # ---- the machine
 
 

@@ -99,6 +99,17 @@ def test_where_npus_do_not_meet_their_network_is_no_error(checks, bed):
 
 
 @full
+def test_an_interface_that_is_not_there(checks, bed):
+    cluster = ascend(bed)
+    cluster["hosts"][1]["ifname"] = "ib"
+    checks.place.cluster = checks.place.write("cluster.yaml", cluster)
+    checks.assert_found(found("ifname", "warning"), "no interface is called ib (ifname); there are eth0, lo")
+    cluster["hosts"][1]["ifname"] = "=eth0"
+    checks.place.cluster = checks.place.write("cluster.yaml", cluster)
+    checks.assert_good()
+
+
+@full
 def test_hosts_that_are_not_neighbours_ping_each_other(checks, bed):
     bed.up(4)
     checks.place.cluster = checks.place.write("cluster.yaml", ascend(bed, hosts=4))

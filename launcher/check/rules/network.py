@@ -7,9 +7,28 @@ from collections.abc import Iterator
 from launcher.check.facts import Facts
 from launcher.check.model import Complaint, Level, as_root, error, warning
 from launcher.check.needs import HostNeeds
+from launcher.npu.ifname import names_one
 from launcher.spec.wording import some
 
 _RESERVED = "net.ipv4.ip_local_reserved_ports"
+
+
+def host_ip(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    """It is an address of the host: ranks bind it, and others connect to it."""
+    if facts.other_addresses is not None:
+        words = f"host_ip {needs.host_ip} is none of its addresses: {facts.other_addresses or 'it has none'}"
+        yield Complaint(_if_met_at(needs), words, "launcher discover finds it; or write another host_ip")
+
+
+def ifname(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    """HCCL finds an interface by it (else EI0001)."""
+    if needs.ifname is not None and facts.interfaces and not names_one(needs.ifname, facts.interfaces):
+        words = f"no interface is called {needs.ifname} (ifname); there are {', '.join(facts.interfaces)}"
+        yield Complaint(_if_met_at(needs), words, "launcher discover finds it; or write another ifname")
+
+
+def _if_met_at(needs: HostNeeds) -> Level:
+    return Level.ERROR if needs.meets_by_address else Level.WARNING
 
 
 def port(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:

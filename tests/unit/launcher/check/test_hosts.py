@@ -333,6 +333,19 @@ def test_what_can_make_no_run_fail_is_not_asked_before_one(needs, shadow, tmp_pa
     assert facts.uid == os.getuid() and facts.user == getpass.getuser()
 
 
+@pytest.mark.skipif(shutil.which("ip") is None, reason="needs iproute2")
+def test_whether_an_address_is_the_hosts_own(needs):
+    facts = gather(HERE, replace(needs, host_ip="127.0.0.1", ifname="lo"))
+    assert facts.other_addresses is None and "lo" in facts.interfaces
+    assert gather(HERE, replace(needs, host_ip="192.0.2.250")).other_addresses is not None
+    assert gather(HERE, replace(needs, host_ip="2001:db8::250")).other_addresses is not None
+
+
+def test_a_host_without_the_tool_for_addresses_cannot_tell(needs, shadow):
+    shadow("ip", "exit 127")
+    assert gather(HERE, replace(needs, host_ip="192.0.2.250")).other_addresses is None
+
+
 def test_whom_selinux_confines(needs, shadow):
     shadow(
         "id",

@@ -152,6 +152,13 @@ def test_a_job_needs_only_what_it_uses(tmp_path):
     assert (alone.hosts, alone.npus.meet, alone.npus.peers, alone.compared) == (1, False, (), ())
 
 
+@pytest.mark.parametrize(("launch", "meet"), [("dynamic", True), ("rank_table", False), ("none", False)])
+def test_by_which_address_ranks_meet(tmp_path, launch, meet):
+    found = needs_of(tmp_path, LAB, {**WORK, "launch": launch})["n1"]
+    assert (found.host_ip, found.ifname, found.meets_by_address) == ("192.0.2.1", None, meet)
+    assert needs_of(tmp_path, LAB, {**WORK, "ranks": 2})["n1"].host_ip is None
+
+
 def test_in_depth_all_npus_that_meet_are_pinged_and_data_read_whole(tmp_path):
     found = in_depth(of_cluster(read(tmp_path, LAB, WORK).cluster))
     assert sum(len(each.npus.peers) for each in found.values()) == 3 * 2 * 2

@@ -20,6 +20,12 @@ def test_nothing_is_said_of_a_host_that_has_all():
 
 
 FAULTS = {
+    "host_ip": ({"other_addresses": "eth0 10.0.0.7/24"}, "none of its addresses: eth0 10.0.0.7", "discover"),
+    "ifname": (
+        {"interfaces": ("lo", "ib0")},
+        "no interface is called eth (ifname); there are lo, ib0",
+        "discover",
+    ),
     "sshd": ({"sessions": 3}, "opened 3 sessions", "MaxSessions 10"),
     "SELinux": (
         {"selinux": "Enforcing", "selinux_context": "staff_u:staff_r:staff_t:s0"},
@@ -138,6 +144,17 @@ def test_a_fault_is_found_by_its_rule_with_a_remedy(rule):
 
 def test_every_rule_is_tested():
     assert set(FAULTS) | {"cores"} == set(RULES)
+
+
+def test_addresses_by_which_nobody_meets_are_a_warning():
+    needs = replace(NEEDS, meets_by_address=False)
+    wrong = replace(FACTS, other_addresses="", interfaces=("lo",))
+    found = judge("node1", needs, wrong)
+    assert [(each.rule, each.level) for each in found] == [
+        ("host_ip", Level.WARNING),
+        ("ifname", Level.WARNING),
+    ]
+    assert found[0].words == "host_ip 192.0.2.1 is none of its addresses: it has none"
 
 
 def test_fewer_cores_than_ranks_is_a_warning():
