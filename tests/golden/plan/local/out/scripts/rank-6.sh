@@ -9,14 +9,18 @@ log=/var/tmp/launcher-@UID@/runs/@RUN@/attempt-@ATTEMPT@/LOG6
 states=/var/tmp/launcher-@UID@/runs/@RUN@/attempt-@ATTEMPT@/state
 state=$states/6
 lease=/var/tmp/launcher-@UID@/runs/@RUN@/lease
-mkdir -p "$log/ms_log" && exec >>"$log/log.txt" 2>&1 </dev/null || exit 126
+[ -d "$log/ms_log" ] || mkdir -p "$log/ms_log" || exit 126
+exec >>"$log/log.txt" 2>&1 </dev/null || exit 126
 cd "$log" || exit 126
 [ -w "${HOME:-/}" ] || export HOME=/tmp # in a container whose image does not know the user, it is /
 
 write() { # file, words: under another name first, so that nobody reads half of it
     file=$1 && shift && printf '%s\n' "$*" >"$file.tmp" && mv "$file.tmp" "$file"
 }
-now() { date +%s.%N | sed 's/[.]N$/.0/'; }
+look_at_clock() { # sets $now: seconds of the epoch, with what parts of them this date knows
+    now=$(date +%s.%N)
+    case $now in *N) now=${now%.*}.0 ;; esac
+}
 start_time() { # field 22 of /proc/<pid>/stat: with the pid and the boot id it names a process for good
     read -r line <"/proc/$1/stat" && set -- ${line##*) } && printf '%s' "${20}"
 }
@@ -26,13 +30,14 @@ redacted() { # variables a line; what is called a secret, or stands before the h
 }
 
 read -r boot </proc/sys/kernel/random/boot_id
-started=$(date +%s)
-write "$state.pid" "$$ $(start_time $$) $boot $(now)"
+look_at_clock
+started=${now%.*}
+write "$state.pid" "$$ $(start_time $$) $boot $now"
 
-size_noted=
+size_noted=0
 note_size() { # a line of log.index, for `launcher logs --since`: by this time log.txt had this size
-    size=$(($(wc -c <log.txt)))
-    [ "$size" = "$size_noted" ] || { size_noted=$size && printf '%s %s\n' "$(date +%s)" "$size" >>log.index; }
+    [ -s log.txt ] && size=$(($(wc -c <log.txt))) && [ "$size" != "$size_noted" ] || return 0
+    size_noted=$size && printf '%s %s\n' "$(date +%s)" "$size" >>log.index
 }
 note_size
 
@@ -103,7 +108,8 @@ watch_over() {
 finish_group() { # reason: the command has not ended by itself, or nobody waits for it
     write "$state.reason" "$1"
     write exit_code 137
-    write "$state.end" "137 $(now)"
+    look_at_clock
+    write "$state.end" "137 $now"
     kill -KILL 0
 }
 watch_over & watcher=$!
@@ -120,5 +126,6 @@ code=${code:-143}
 [ "$code" != 0 ] || [ ! -e "$state.reason" ] || code=143
 note_size
 write exit_code "$code"
-write "$state.end" "$code $(now)"
+look_at_clock
+write "$state.end" "$code $now"
 exit "$code"
