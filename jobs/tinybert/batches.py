@@ -6,19 +6,25 @@ t*G .. t*G+G-1 of that order are the global batch of step t, where G = ranks * b
 the r-th part of it. So N ranks of batch b see exactly what one rank of batch N*b sees. What is left
 at the end of an epoch (under G records, other ones each time) is dropped.
 Every rank reads every record and parses its own: reading costs 1 % of parsing.
+
+With `lengths` a global batch holds texts of like length and is cut to the first of them that fits: ten tokens
+are not computed as 64. A record joins the batch of its length as its turn comes, and the batch is due when it
+is full; at the end of an epoch what is left is joined, longest first. Steps are as many as without.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from tinybert.dataset import RecordFiles
+from tinybert.dataset import SEQUENCE_COLUMNS, RecordFiles
+from tinybert.glue_records import NO_LABEL
 from tinybert.stage import StageError
-from tinybert.tfrecord import decode_example, read_records
+from tinybert.tfrecord import decode_example, decode_feature, read_records
 
 WINDOW = 16384
 FILES_AT_ONCE = 8
@@ -28,12 +34,13 @@ Record = tuple[Path, bytes]
 
 @dataclass(frozen=True)
 class Sharding:
-    """How the records of an epoch are shared out."""
+    """How the records of an epoch are shared out; `lengths` ascending, none: batches are as the records."""
 
     batch_size: int
     rank: int
     ranks: int
     seed: int
+    lengths: tuple[int, ...] = ()
 
     @property
     def global_batch(self) -> int:
@@ -53,10 +60,11 @@ class Sharding:
 
 @dataclass(frozen=True)
 class ValueLimits:
-    """Values at or above these are refused (each column counts from 0)."""
+    """Values at or above these are refused (each column counts from 0); `labels` is the number of classes."""
 
     vocab_size: int
     type_vocab_size: int
+    labels: int = 0
 
     def of(self, column: str, max_seq_length: int) -> int:
         """The first value that `column` may not hold."""
@@ -64,6 +72,8 @@ class ValueLimits:
             return self.vocab_size
         if column == "segment_ids":
             return self.type_vocab_size
+        if column == "label_ids":
+            return self.labels
         return max_seq_length if column == "masked_lm_positions" else 2
 
 
@@ -81,23 +91,43 @@ def batches(
     """
     steps_per_epoch = sharding.steps_per_epoch(records)
     epoch, skipped = divmod(start_step, steps_per_epoch)
+    first = sharding.rank * sharding.batch_size
     while True:
-        batch = []
-        for record in _own(records, sharding, epoch, skipped):
-            batch.append(_parse(record, columns, records.lengths, limits))
-            if len(batch) == sharding.batch_size:
-                yield tuple(np.stack(values) for values in zip(*batch))
-                batch = []
+        for length, group in islice(_global_batches(records, sharding, epoch), skipped, None):
+            own = group[first : first + sharding.batch_size]
+            parsed = [parse_record(record, columns, records.lengths, limits) for record in own]
+            yield tuple(_cut(np.stack(values), name, length) for name, values in zip(columns, zip(*parsed)))
         epoch, skipped = epoch + 1, 0
 
 
-def _own(records: RecordFiles, sharding: Sharding, epoch: int, skipped: int) -> Iterator[Record]:
-    """This rank's records of the epoch's whole steps, from step `skipped` on."""
-    used = sharding.steps_per_epoch(records) * sharding.global_batch
-    first = skipped * sharding.global_batch
-    for index, record in enumerate(epoch_order(records, sharding.seed, epoch)):
-        if first <= index < used and index % sharding.global_batch // sharding.batch_size == sharding.rank:
-            yield record
+def _global_batches(
+    records: RecordFiles, sharding: Sharding, epoch: int
+) -> Iterator[tuple[int, list[Record]]]:
+    """Whole global batches of an epoch, each with the number of tokens that its longest record may have."""
+    lengths = sharding.lengths or (records.max_seq_length,)
+    waiting: dict[int, list[Record]] = {length: [] for length in lengths}
+    for record in epoch_order(records, sharding.seed, epoch):
+        length = lengths[0] if len(lengths) == 1 else _shortest_of(lengths, record)
+        waiting[length].append(record)
+        if len(waiting[length]) == sharding.global_batch:
+            yield length, waiting[length]
+            waiting[length] = []
+    left = [(length, record) for length in reversed(lengths) for record in waiting[length]]
+    for start in range(0, len(left) - sharding.global_batch + 1, sharding.global_batch):
+        group = left[start : start + sharding.global_batch]
+        yield group[0][0], [record for _, record in group]
+
+
+def _shortest_of(lengths: tuple[int, ...], record: Record) -> int:
+    """The first of `lengths` that the tokens of a record fit into."""
+    tokens = sum(decode_feature(record[1], "input_mask"))
+    return next(length for length in lengths if tokens <= length)
+
+
+def _cut(values: np.ndarray, column: str, length: int) -> np.ndarray:
+    """The first `length` tokens of a column that has a value for each token, [B, S]; others as they are."""
+    by_token = column in SEQUENCE_COLUMNS or (column == "label_ids" and values.shape[1] > 1)
+    return np.ascontiguousarray(values[:, :length]) if by_token else values
 
 
 def epoch_order(records: RecordFiles, seed: int, epoch: int) -> Iterator[Record]:
@@ -140,9 +170,10 @@ def _windows(stream: Iterator[Record]) -> Iterator[list[Record]]:
         yield window
 
 
-def _parse(
+def parse_record(
     record: Record, columns: tuple[str, ...], lengths: dict[str, int], limits: ValueLimits
 ) -> tuple[np.ndarray, ...]:
+    """Columns of a record (file, data), int32 or float32 [values]. Raises StageError as `batches` does."""
     path, data = record
     features = decode_example(data)
     return tuple(_column(path, name, features, lengths, limits) for name in columns)
@@ -154,10 +185,12 @@ def _column(
     values = features.get(name, [])
     if len(values) != lengths[name]:
         raise StageError(f"{path}: a record has {len(values)} values of {name}, others {lengths[name]}")
-    if name == "masked_lm_weights":
+    if isinstance(values[0], float):
         return np.asarray(values, np.float32)
     limit = limits.of(name, lengths["input_ids"])
-    wrong = next((value for value in (min(values), max(values)) if not 0 <= value < limit), None)
+    counted = [value for value in values if value != NO_LABEL] if name == "label_ids" else values
+    extremes = (min(counted), max(counted)) if counted else ()
+    wrong = next((value for value in extremes if not 0 <= value < limit), None)
     if wrong is not None:
         raise StageError(f"{path}: a record has {name} {wrong}, outside 0..{limit - 1} of this model")
     return np.asarray(values, np.int32)

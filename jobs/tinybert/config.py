@@ -87,7 +87,11 @@ _POSITIVE_SIZES = (
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of the optimiser and of the schedule; `batch_size` is that of one rank."""
+    """Settings of the optimiser and of the schedule; `batch_size` is that of one rank.
+
+    In float16 (Ascend) the loss is multiplied by `loss_scale`, which is halved at an overflow and doubled
+    after `loss_scale_window` steps without one.
+    """
 
     batch_size: int
     learning_rate: float
@@ -100,6 +104,8 @@ class TrainConfig:
     epsilon: float = 1e-6
     clip_norm: float = 1.0
     seed: int = 12345
+    loss_scale: int = 2**16
+    loss_scale_window: int = 1000
 
     def __post_init__(self) -> None:
         """Raise StageError on a setting that cannot train."""
@@ -128,6 +134,9 @@ class Profile:
     student: ModelConfig
     pretrain: TrainConfig
     general_distill: TrainConfig
+    finetune: TrainConfig
+    task_distill_1: TrainConfig
+    task_distill_2: TrainConfig
 
 
 _BERT_BASE = ModelConfig(30522, 768, 12, 12, 3072)
@@ -135,6 +144,18 @@ _REFERENCE_GD = TrainConfig(batch_size=32, learning_rate=5e-5)
 _GOOGLE_PRETRAIN = TrainConfig(
     batch_size=32, learning_rate=1e-4, weight_decay=0.01, end_learning_rate=0.0, warmup_ratio=0.01
 )
+# As Google fine-tunes BERT: 3 epochs, decay to 0.
+_GOOGLE_FINETUNE = TrainConfig(batch_size=32, learning_rate=2e-5, weight_decay=0.01, end_learning_rate=0.0)
+# The reference warms up for a tenth of one of 10 epochs, which is a hundredth of the steps.
+_REFERENCE_TD1 = TrainConfig(
+    batch_size=32,
+    learning_rate=5e-5,
+    end_learning_rate=0.0,
+    warmup_ratio=0.01,
+    loss_scale=2**8,
+    loss_scale_window=50,
+)
+_REFERENCE_TD2 = TrainConfig(batch_size=32, learning_rate=2e-5, end_learning_rate=0.0, loss_scale_window=50)
 
 # The vocabulary of `tiny` comes from its data. Without dropout: it trains for minutes and cannot overfit,
 # and a resumed run then equals an unbroken one bit by bit.
@@ -144,18 +165,27 @@ PROFILES = {
         student=ModelConfig(30522, 384, 4, 12, 1536),
         pretrain=_GOOGLE_PRETRAIN,
         general_distill=_REFERENCE_GD,
+        finetune=_GOOGLE_FINETUNE,
+        task_distill_1=_REFERENCE_TD1,
+        task_distill_2=_REFERENCE_TD2,
     ),
     "paper": Profile(
         teacher=_BERT_BASE,
         student=ModelConfig(30522, 312, 4, 12, 1200),
         pretrain=_GOOGLE_PRETRAIN,
         general_distill=_REFERENCE_GD,
+        finetune=_GOOGLE_FINETUNE,
+        task_distill_1=_REFERENCE_TD1,
+        task_distill_2=_REFERENCE_TD2,
     ),
     "tiny": Profile(
         teacher=ModelConfig(8192, 128, 4, 4, 512).without_dropout(),
         student=ModelConfig(8192, 64, 2, 4, 256).without_dropout(),
         pretrain=TrainConfig(batch_size=8, learning_rate=1e-3, weight_decay=0.01, end_learning_rate=0.0),
         general_distill=TrainConfig(batch_size=8, learning_rate=1e-3),
+        finetune=replace(_GOOGLE_FINETUNE, learning_rate=5e-4),
+        task_distill_1=replace(_REFERENCE_TD1, learning_rate=1e-3),
+        task_distill_2=replace(_REFERENCE_TD2, learning_rate=5e-4),
     ),
 }
 

@@ -56,7 +56,7 @@ def open_records(directory: Path, columns: tuple[str, ...], schema: Path | None 
         raise StageError(f"{directory}: no such directory of TFRecords; tinybert.pretraining_data makes one")
     manifest = read_json(directory / MANIFEST)
     files = _listed(directory, manifest) if manifest else _found(directory)
-    lengths = _common_lengths(files, columns)
+    lengths = common_lengths(files, columns)
     instances = manifest["instances"] if manifest else _count(files)
     _check_schema(schema or directory / "schema.json", schema is not None, lengths, instances)
     vocabulary = manifest or {"vocab_size": None, "vocab_sha256": None}
@@ -115,7 +115,7 @@ def _count(files: tuple[Path, ...]) -> int:
     return sum(1 for path in files for _ in read_records(path))
 
 
-def _common_lengths(files: tuple[Path, ...], columns: tuple[str, ...]) -> dict[str, int]:
+def common_lengths(files: tuple[Path, ...], columns: tuple[str, ...]) -> dict[str, int]:
     """Number of values of each column, from the first record of every file."""
     lengths: dict[str, int] = {}
     for path in files:

@@ -1,8 +1,8 @@
 """Dropout whose masks are a function of seed, rank, place in the network and step, and of nothing else.
 
-nn.Dropout draws from a generator inside its compiled kernel, whose state no checkpoint holds: a resumed training
-would not equal an unbroken one. Here the bits are a hash of a counter (multiply and xorshift, as in the
-finaliser of MurmurHash3), in int32 operators that CPU and Ascend have.
+nn.Dropout draws from a generator inside its compiled kernel, whose state no checkpoint holds: a resumed
+training would not equal an unbroken one. Here the bits are a hash of a counter (multiply and xorshift, as in
+the finaliser of MurmurHash3), in int32 operators that CPU and Ascend have.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class BertModel(nn.Cell):
         super().__init__(auto_prefix=True)
         self.embeddings = BertEmbeddings(config)
         self.encoder = BertEncoder(config)
-        self.pooler = _dense(config, config.hidden_size, config.hidden_size)
+        self.pooler = dense(config, config.hidden_size, config.hidden_size)
         self.hidden_size = config.hidden_size
 
     def construct(self, input_ids, segment_ids, input_mask, step=None):
@@ -91,7 +91,7 @@ class BertLayer(nn.Cell):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.attention = BertAttention(config)
-        self.intermediate = _dense(config, config.hidden_size, config.intermediate_size)
+        self.intermediate = dense(config, config.hidden_size, config.intermediate_size)
         self.output = BertResidual(config, config.intermediate_size)
 
     def construct(self, hidden, mask, step=None):
@@ -105,9 +105,9 @@ class BertAttention(nn.Cell):
     def __init__(self, config: ModelConfig):
         super().__init__()
         size = config.hidden_size
-        self.query = _dense(config, size, size)
-        self.key = _dense(config, size, size)
-        self.value = _dense(config, size, size)
+        self.query = dense(config, size, size)
+        self.key = dense(config, size, size)
+        self.value = dense(config, size, size)
         self.output = BertResidual(config, size)
         self.dropout = Dropout(config.attention_probs_dropout_prob)
         self.scores = ops.BatchMatMul(transpose_b=True)
@@ -137,7 +137,7 @@ class BertResidual(nn.Cell):
 
     def __init__(self, config: ModelConfig, in_size: int):
         super().__init__()
-        self.dense = _dense(config, in_size, config.hidden_size)
+        self.dense = dense(config, in_size, config.hidden_size)
         self.dropout = Dropout(config.hidden_dropout_prob)
         self.layer_norm = _layer_norm(config)
 
@@ -156,7 +156,7 @@ class BertForPreTraining(nn.Cell):
         super().__init__()
         self.bert = BertModel(config)
         self.masked_lm = MaskedLanguageHead(config)
-        self.next_sentence = _dense(config, config.hidden_size, 2)
+        self.next_sentence = dense(config, config.hidden_size, 2)
 
     def construct(self, input_ids, segment_ids, input_mask, masked_lm_positions, step=None):
         hidden, _ = self.bert(input_ids, segment_ids, input_mask, step)
@@ -174,7 +174,7 @@ class MaskedLanguageHead(nn.Cell):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.transform = _dense(config, config.hidden_size, config.hidden_size)
+        self.transform = dense(config, config.hidden_size, config.hidden_size)
         self.layer_norm = _layer_norm(config)
         self.output_bias = Parameter(Tensor([0.0] * config.vocab_size, ms.float32), name="output_bias")
         self.product = ops.MatMul(transpose_b=True)
@@ -203,7 +203,8 @@ def freeze(network: nn.Cell) -> nn.Cell:
     return network
 
 
-def _dense(config: ModelConfig, in_size: int, out_size: int) -> nn.Dense:
+def dense(config: ModelConfig, in_size: int, out_size: int) -> nn.Dense:
+    """A matrix [out, in] and a bias, initialised as BERT's are."""
     return nn.Dense(
         in_size,
         out_size,

@@ -78,12 +78,19 @@ def start(rank: Rank, seed: int) -> None:
 
 def gather_from_ranks(rank: Rank, values: list[int]) -> list[list[int]]:
     """The `values` (as many on each rank, in int32) of all ranks, by rank."""
+    import numpy as np
+
+    return gather_arrays(rank, np.array(values, np.int32)).tolist()
+
+
+def gather_arrays(rank: Rank, values: Any) -> Any:
+    """NumPy arrays [...], of one shape and type on all ranks, as [ranks, ...] by rank."""
     if rank.size == 1:
-        return [values]
+        return values[None]
     import mindspore as ms
     from mindspore import ops
 
-    return ops.AllGather()(ms.Tensor([values], ms.int32)).asnumpy().tolist()
+    return ops.AllGather()(ms.Tensor(values[None])).asnumpy()
 
 
 def broadcast_from_first(rank: Rank, parameters: list[Any]) -> None:

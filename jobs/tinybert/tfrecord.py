@@ -113,6 +113,17 @@ def decode_example(data: bytes) -> dict[str, list]:
         raise StageError(f"a record of {len(data)} bytes is no tf.train.Example: {error}") from error
 
 
+def decode_feature(data: bytes, name: str) -> list:
+    """One feature of a tf.train.Example, the others unparsed; empty where there is none of that name."""
+    wanted = name.encode()
+    for _, features in _fields(data):
+        for _, entry in _fields(features):
+            fields = dict(_fields(entry))
+            if fields.get(1) == wanted:
+                return _decode_feature(fields.get(2, b""))
+    return []
+
+
 def _decode_entry(entry: bytes) -> tuple[str, list]:
     fields = dict(_fields(entry))
     return fields.get(1, b"").decode(), _decode_feature(fields.get(2, b""))

@@ -8,14 +8,19 @@ from tinybert.config import PROFILES
 from tinybert.options import positive_int, probability
 
 
-def training_parser(program: str, description: str, default_epochs: int) -> argparse.ArgumentParser:
+def training_parser(
+    program: str,
+    description: str,
+    default_epochs: int | None,
+    data_help: str = "TFRecords of tinybert.pretraining_data",
+) -> argparse.ArgumentParser:
     """A parser with --data, --output, --profile and the options of the loop; the stage adds its own."""
     parser = argparse.ArgumentParser(
         prog=f"python -m tinybert.{program}",
         description=description,
         epilog="Ranks come from the environment (RANK_ID, RANK_SIZE, ...); started by hand, it trains alone.",
     )
-    parser.add_argument("--data", required=True, metavar="DIR", help="TFRecords of tinybert.pretraining_data")
+    parser.add_argument("--data", required=True, metavar="DIR", help=data_help)
     parser.add_argument(
         "--output", required=True, metavar="DIR", help="checkpoints and the final model go here"
     )

@@ -22,12 +22,15 @@ from tinybert.weights import MODEL_FILE, load_parameters, read_tensors, write_mo
 
 # Trained beside the network and wanted again by the next stage (task distillation), not by evaluation.
 EXTRA_FILE = "fit_dense.safetensors"
-SCALE_OF_FLOAT16 = {"scale_value": 2**16, "scale_factor": 2, "scale_window": 1000}
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A training that has passed every check which needs no MindSpore; `info` goes into config.json."""
+    """A training that has passed every check which needs no MindSpore; `info` goes into config.json.
+
+    `labels`: number of classes that label_ids may name. `lengths`: see tinybert.batches. `vocabulary`:
+    content of vocab.txt for the final model.
+    """
 
     rank: Rank
     records: RecordFiles
@@ -38,11 +41,14 @@ class TrainingRun:
     store: CheckpointStore
     resume: bool
     info: dict[str, Any]
+    labels: int = 0
+    lengths: tuple[int, ...] = ()
+    vocabulary: bytes | None = None
 
     @property
     def sharding(self) -> Sharding:
         """This rank's share of the data."""
-        return Sharding(self.train.batch_size, self.rank.id, self.rank.size, self.train.seed)
+        return Sharding(self.train.batch_size, self.rank.id, self.rank.size, self.train.seed, self.lengths)
 
 
 def train_config(args: argparse.Namespace, default: TrainConfig) -> TrainConfig:
@@ -118,7 +124,7 @@ def execute(run: TrainingRun, loss: Any) -> None:
         return
     broadcast_from_first(run.rank, [*state.model.values(), *state.rest.values()])
     metrics = MetricsLog(run.rank.log_dir, run.plan, run.sharding.global_batch, done)
-    limits = ValueLimits(run.model.vocab_size, run.model.type_vocab_size)
+    limits = ValueLimits(run.model.vocab_size, run.model.type_vocab_size, run.labels)
     feed = batches(run.records, run.columns, run.sharding, limits, done)
     sink_columns = run.columns if run.rank.device == "Ascend" else None
 
@@ -130,7 +136,7 @@ def execute(run: TrainingRun, loss: Any) -> None:
     _check_equal_on_ranks(run.rank, state, run.plan.total_steps)
     if run.rank.id == 0:
         described = run.store.described(run.plan.total_steps, run.info)
-        write_model(run.store.final, state.final_files(), described)
+        write_model(run.store.final, state.final_files(), described, run.vocabulary)
         say(f"{run.store.final}: written after step {run.plan.total_steps}")
 
 
@@ -191,7 +197,7 @@ def _build_step(run: TrainingRun, loss: Any) -> Any:
     metrics, scaler = loss.metrics, None
     if run.rank.device == "Ascend":
         loss = amp.auto_mixed_precision(loss, "auto")
-        scaler = amp.DynamicLossScaler(**SCALE_OF_FLOAT16)
+        scaler = amp.DynamicLossScaler(run.train.loss_scale, 2, run.train.loss_scale_window)
     step = TrainStep(loss, metrics, optimizer, run.rank.size, run.train.clip_norm, scaler)
     return step.set_train()
 

@@ -77,6 +77,21 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         raise StageError(f"{path}: cannot be read as safetensors: {error}") from error
 
 
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors of a safetensors file, by name, without their values.
+
+    Raises StageError where it is cut or none.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            names = file.keys()
+            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
+    except (SafetensorError, FileNotFoundError) as error:
+        raise StageError(f"{path}: cannot be read as safetensors: {error}") from error
+
+
 def load_parameters(
     parameters: dict[str, Any], tensors: dict[str, np.ndarray], source: Path, ignored: Iterable[str] = ()
 ) -> None:

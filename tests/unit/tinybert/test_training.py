@@ -33,7 +33,7 @@ def _toy_profile(
     monkeypatch: pytest.MonkeyPatch, student_size: ModelConfig, teacher_size: ModelConfig
 ) -> None:
     train = TrainConfig(batch_size=8, learning_rate=0.01)
-    monkeypatch.setitem(PROFILES, "tiny", Profile(teacher_size, student_size, train, train))
+    monkeypatch.setitem(PROFILES, "tiny", Profile(teacher_size, student_size, *[train] * 5))
 
 
 @pytest.fixture
