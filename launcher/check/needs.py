@@ -129,7 +129,7 @@ def of_cluster(cluster: Cluster) -> dict[str, HostNeeds]:
     if not cluster.device.is_ascend:
         return needs
     devices = {label: cluster.devices_of(host) for label, host in hosts.items()}
-    npus = npu_needs(cluster, devices, hosts, meet=True)
+    npus = npu_needs(cluster, devices, hosts, Launch.RANK_TABLE)
     return {label: _with_npus(cluster, each, npus.get(label)) for label, each in needs.items()}
 
 
@@ -154,7 +154,7 @@ def of_job(spec: Spec, draft: Plan) -> dict[str, HostNeeds]:
     if not spec.cluster.device.is_ascend:
         return needs
     devices = {part.label: _devices(draft, part) for part in draft.hosts}
-    npus = npu_needs(spec.cluster, devices, hosts, meet=draft.launch != Launch.NONE.value)
+    npus = npu_needs(spec.cluster, devices, hosts, Launch(draft.launch))
     ports = hccl_ports(spec.job.env) if draft.launch == Launch.DYNAMIC.value else ()
     return {
         label: replace(each, npus=npus.get(label), hccl_ports=ports, hccl_ports_are_used=bool(ports))

@@ -7,9 +7,16 @@ from dataclasses import dataclass, replace
 
 from launcher.check.pings import Peer, some_pairs
 from launcher.spec.cluster import Cluster, Host
+from launcher.spec.job import Launch
 
 HCCL_PORTS = range(60000, 60032)
 """Of the host, on which HCCL listens while ranks meet without a rank table."""
+_ON_ONE_HOST: Mapping[Launch, tuple[str, ...]] = {
+    Launch.RANK_TABLE: ("ip", "tls"),
+    Launch.DYNAMIC: ("tls",),
+    Launch.NONE: (),
+}
+"""What HCCL compares of NPUs of one host: their addresses with the rank table, and their TLS switches."""
 _BASE_PORT = "HCCL_IF_BASE_PORT"
 
 
@@ -25,6 +32,8 @@ class NpuNeeds:
     hccn_tool: str
     hccn_conf: str
     version_file: str
+    launch: Launch = Launch.RANK_TABLE
+    """How ranks meet."""
     meet: bool
     """Whether NPUs of several hosts work together."""
     questions: tuple[str, ...] = ("ip", "link", "net_health", "tls")
@@ -38,19 +47,17 @@ class NpuNeeds:
         return tuple("ip6" if sixth and what == "ip" else what for what in self.questions)
 
     def only_what_counts(self) -> NpuNeeds:
-        """What can make a run fail: one ping of each; of NPUs that do not meet others only the address."""
+        """What can make a run fail: one ping of each; of those that meet no other host's not the network."""
         first = {peer.device: peer for peer in reversed(self.peers)}
-        questions = self.questions if self.meet else ("ip",)
+        questions = self.questions if self.meet else _ON_ONE_HOST[self.launch]
         return replace(self, questions=questions, peers=tuple(first[device] for device in sorted(first)))
 
 
 def npu_needs(
-    cluster: Cluster, devices: Mapping[str, Sequence[int]], hosts: Mapping[str, Host], *, meet: bool
+    cluster: Cluster, devices: Mapping[str, Sequence[int]], hosts: Mapping[str, Host], launch: Launch
 ) -> dict[str, NpuNeeds]:
-    """Of each host whose NPUs are used, by label; `devices` are their physical ids.
-
-    `meet` says whether they work together, where they are on several hosts.
-    """
+    """Of each host whose NPUs are used, by label; `devices` are their physical ids."""
+    meet = launch is not Launch.NONE and len(devices) > 1
     ips = {
         label: {
             device: hosts[label].device_ips[device] for device in used if device in hosts[label].device_ips
@@ -68,7 +75,8 @@ def npu_needs(
             hccn_tool=f"{driver.root}/tools/hccn_tool",
             hccn_conf=driver.hccn_conf,
             version_file=f"{driver.root}/version.info",
-            meet=meet and len(devices) > 1,
+            launch=launch,
+            meet=meet,
             group=hosts[label].device_gid,
         )
         for label, used in devices.items()

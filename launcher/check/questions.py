@@ -78,7 +78,8 @@ def _of_npus(needs: HostNeeds, npus: NpuNeeds) -> Iterator[tuple[str, str]]:
     yield "npu_smi", npus.npu_smi
     yield "hccn_tool", npus.hccn_tool
     for device in npus.devices:
-        yield "npu", " ".join([str(device), *npus.questions_to(device)])
+        if npus.questions:
+            yield "npu", " ".join([str(device), *npus.questions_to(device)])
     for device in npus.devices:
         if peers := [peer.address for peer in npus.peers if peer.device == device]:
             yield "deep_pings" if needs.is_deep else "pings", " ".join([str(device), *peers])

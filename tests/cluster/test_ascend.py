@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import ExitCode
+from launcher.spec.load import load_cluster
 
 FILES = Path(__file__).parent / "testbed" / "files"
 
@@ -110,6 +111,15 @@ def test_the_ascend_docker_runtime_gives_each_rank_its_npu(place, bed, ascend_ru
         assert (smi, hccn_tool, int(facts) > 8) == ("npu-smi", "hccn_tool", True)
         assert driver.endswith("Read-only file system")
     place.assert_nothing_left()
+
+
+@pytest.mark.full
+def test_discover_writes_that_hosts_have_the_ascend_docker_runtime(place, bed, ascend_runtime):
+    place.cluster = place.write("cluster.yaml", ascend(bed))
+    done = place.launcher("discover", "-c", place.cluster, "--yes")
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert "runtime ascend" in done.stdout
+    assert load_cluster(place.cluster, environ={}).driver.docker_runtime
 
 
 @pytest.mark.parametrize("launch", ["dynamic", "none"])

@@ -12,6 +12,7 @@ from launcher.check.model import Complaint, Fix, Level, as_root, error, warning
 from launcher.check.needs import HostNeeds, Source
 from launcher.check.trees import Tree, difference
 from launcher.equal import minority
+from launcher.spec.job import Launch
 from launcher.spec.wording import some
 
 _SKEW = 1.0
@@ -73,7 +74,9 @@ def tls(fleet: Fleet) -> Complaints:
         npus = fleet[label].needs.npus
         tool = npus.hccn_tool if npus else "hccn_tool"
         command = (tool, "-i", str(device), "-tls", "-s", "enable", common)
-        yield label, error(words, f"HCCL connects no NPUs that differ: {join(command)}", as_root(command))
+        level = Level.WARNING if npus and npus.launch is Launch.NONE else Level.ERROR
+        remedy = f"HCCL connects no NPUs that differ: {join(command)}"
+        yield label, Complaint(level, words, remedy, as_root(command))
 
 
 def clocks(fleet: Fleet) -> Complaints:

@@ -10,6 +10,7 @@ from launcher.check.needs import HostNeeds
 from launcher.check.npu_facts import NpuFacts, Port
 from launcher.check.npu_needs import NpuNeeds
 from launcher.check.pings import Peer
+from launcher.spec.job import Launch
 from launcher.spec.wording import some
 
 _LIGHT_HEALTH = ("Warning", "UNKNOWN")
@@ -92,7 +93,9 @@ def device_ips(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
         wanted = npus.ips.get(device)
         if wanted and port.ip and port.ip != wanted:
             words = f"NPU {device} has the address {port.ip}, the cluster file says {wanted}"
-            yield error(words, "HCCL refuses such a rank table: launcher discover writes what is there")
+            level = Level.ERROR if npus.launch is Launch.RANK_TABLE else Level.WARNING
+            remedy = "HCCL refuses such a rank table: launcher discover writes what is there"
+            yield Complaint(level, words, remedy)
 
 
 def link(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:

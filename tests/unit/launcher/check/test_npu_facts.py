@@ -10,6 +10,7 @@ from launcher.check.facts import read_lines
 from launcher.check.npu_facts import NpuProcess, Port, is_unclear, parse_npus
 from launcher.check.npu_needs import NpuNeeds, hccl_ports
 from launcher.check.pings import Peer
+from launcher.spec.job import Launch
 
 NEEDS = NpuNeeds(
     devices=(0, 1),
@@ -109,13 +110,16 @@ def test_addresses_of_the_sixth_version_are_asked_in_another_way():
     assert "-i 0 -ip -inet6 -g" in parse("", needs).hccn_refusals
 
 
-def test_before_a_run_npus_that_do_not_meet_are_asked_for_their_addresses_only():
+def test_before_a_run_npus_that_meet_no_others_are_asked_for_what_hccl_compares():
     more = (*NEEDS.peers, Peer(0, "29.3.0.2", "n3"), Peer(1, "29.3.1.2", "n3"))
     meeting = replace(NEEDS, peers=more).only_what_counts()
     assert (meeting.questions, meeting.peers) == (NEEDS.questions, NEEDS.peers)
-    alone = replace(NEEDS, peers=(), meet=False).only_what_counts()
-    assert alone.questions == ("ip",)
-    facts = parse("hccn_ip 0 ipaddr:29.1.0.2\nhccn_ip 1 ipaddr:29.1.1.2\n", alone)
+    one_host = replace(NEEDS, peers=(), meet=False)
+    assert one_host.only_what_counts().questions == ("ip", "tls")
+    assert replace(one_host, launch=Launch.DYNAMIC).only_what_counts().questions == ("tls",)
+    assert replace(one_host, launch=Launch.NONE).only_what_counts().questions == ()
+    asked = replace(one_host, questions=("ip",))
+    facts = parse("hccn_ip 0 ipaddr:29.1.0.2\nhccn_ip 1 ipaddr:29.1.1.2\n", asked)
     assert (facts.ports[1], facts.hccn_refusals) == (Port("29.1.1.2"), {})
 
 

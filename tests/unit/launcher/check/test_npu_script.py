@@ -106,14 +106,14 @@ def test_a_well_npu_is_asked_each_thing_once_and_which_it_is_not_at_all(tools):
     assert facts.ports[3].ip == "fd00::3" and facts.conf == {3: "fd00::3"}
 
 
-def test_before_a_run_an_npu_pings_once_and_one_that_meets_nobody_says_its_address_only(tools):
+def test_before_a_run_an_npu_pings_once_and_one_that_meets_nobody_says_two_things(tools):
     gather(LocalHost("here"), before_a_run(tools.needs(*PEERS)))
     assert [words for words in tools.asked() if "-ping" in words] == [
         "-i 3 -ping -inet6 -g ipv6_address fd00::4"
     ]
     (tools.path / "asked").unlink()
     gather(LocalHost("here"), before_a_run(tools.needs()))
-    assert tools.asked() == ["-i 3 -ip -inet6 -g", "smi info"]
+    assert tools.asked() == ["-i 3 -ip -inet6 -g", "-i 3 -tls -g", "smi info"]
 
 
 @pytest.mark.parametrize(("number", "health"), [(3, "Alarm"), (12, "OK")])

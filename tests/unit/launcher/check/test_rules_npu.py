@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from launcher.check.facts import Listener, Node, User
-from launcher.check.judge import judge
+from launcher.check.judge import judge, judge_together
 from launcher.check.model import Level
 from launcher.check.npu_facts import NpuProcess, Port
 from launcher.check.pings import Peer
+from launcher.check.rules.fleet import Examined
 from launcher.claims.locks import Holder
+from launcher.spec.job import Launch
 from tests.unit.launcher.check.rule_facts import ENGINE, FACTS, NEEDS, NPUS, PORT
 
 
@@ -23,6 +25,24 @@ def test_where_npus_of_hosts_do_not_meet_their_ports_are_no_error():
         ("link", Level.WARNING),
         ("net_health", Level.WARNING),
     ]
+
+
+@pytest.mark.parametrize(
+    ("launch", "ip", "tls"),
+    [
+        (Launch.RANK_TABLE, Level.ERROR, Level.ERROR),
+        (Launch.DYNAMIC, Level.WARNING, Level.ERROR),
+        (Launch.NONE, Level.WARNING, Level.WARNING),
+    ],
+)
+def test_what_hccl_compares_depends_on_how_ranks_meet(launch, ip, tls):
+    needs = replace(NEEDS, npus=replace(NEEDS.npus, launch=launch))
+    ports = {0: replace(PORT, ip="198.51.100.9"), 1: replace(PORT, ip="198.51.100.2", tls="1")}
+    facts = replace(FACTS, npus=replace(NPUS, ports=ports))
+    (address,) = judge("node1", needs, facts)
+    assert (address.rule, address.level) == ("device ips", ip)
+    (switch,) = judge_together({"node1": Examined(needs, facts)})
+    assert (switch.rule, switch.level) == ("TLS", tls)
 
 
 @pytest.mark.parametrize(
