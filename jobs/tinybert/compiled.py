@@ -5,49 +5,68 @@ It is imported before NumPy: one BLAS thread, since starting more costs more tha
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from tinybert.stage import say
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-KERNELS = ("twister", "scan", "flat_corpus", "instances", "records")
+KERNELS = (
+    "byte_table",
+    "flat_corpus",
+    "instances",
+    "known_words",
+    "records",
+    "scan",
+    "twister",
+    "word_pieces",
+)
 _HERE = Path(__file__).parent
 
 
 def compiled(function: Function) -> Function:
-    """`function`, compiled at its first call for the types that it gets."""
-    return _njit(function)
+    """`function`, compiled at its first call for the types that it gets, and kept."""
+    return _njit(cache=True)(_as_of_copy(function))
 
 
-def say_if_cold() -> None:
-    """Say that functions will be compiled first, where none are kept from an earlier time."""
+def compiled_part(function: Function) -> Function:
+    """A function that only compiled ones call: it is kept within them."""
+    return _njit(no_cpython_wrapper=True)(function)
+
+
+def compile_once(use_all: Callable[[], None]) -> None:
+    """Call `use_all`, which calls all compiled functions; while none are kept, one process at a time."""
     directory = Path(os.environ["NUMBA_CACHE_DIR"])
-    if not any(directory.iterdir()):
-        say(f"compiling for this machine, once (about 15 CPU seconds), into {directory}")
+    with (directory / ".lock").open("w") as lock:
+        if _is_cold(directory):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_cold(directory):  # nobody else has compiled in the meantime
+            say(f"compiling for this machine, once (about 8 CPU seconds), into {directory}")
+        use_all()
+
+
+def _is_cold(directory: Path) -> bool:
+    return not any(directory.glob("*/*.nbi"))
 
 
 def cache_directory() -> Path:
-    """Where compiled code is kept: TINYBERT_KERNEL_CACHE, or beside the sources, or the user's cache.
-
-    Where none can be written, a directory for this process alone.
+    """Where compiled code is kept: TINYBERT_KERNEL_CACHE, the user's cache, or a directory of this process.
 
     Its last part is the hash of all kernels: Numba looks at a function's own file only, not at what it calls.
     """
     sources = b"".join((_HERE / f"{name}.py").read_bytes() for name in KERNELS)
     name = hashlib.sha256(sources).hexdigest()[:16]
-    given = os.environ.get("TINYBERT_KERNEL_CACHE")
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~"), ".cache"), "tinybert")
-    for base in [Path(given)] if given else [_HERE / "__pycache__" / "kernels", user]:
-        if _is_writable(base / name):
-            return base / name
-    return Path(tempfile.mkdtemp(prefix="tinybert-kernels-"))
+    directory = Path(os.environ.get("TINYBERT_KERNEL_CACHE") or user, name)
+    return directory if _is_writable(directory) else Path(tempfile.mkdtemp(prefix="tinybert-kernels-"))
 
 
 def _is_writable(directory: Path) -> bool:
@@ -58,26 +77,50 @@ def _is_writable(directory: Path) -> bool:
     return os.access(directory, os.W_OK)
 
 
+def _copy_sources(directory: Path) -> None:
+    """All with one time of change: whichever of several processes comes last changes nothing."""
+    for name in KERNELS:
+        if not (directory / f"{name}.py").exists():
+            with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
+                file.write((_HERE / f"{name}.py").read_bytes())
+            os.utime(file.name, (0, 0))
+            os.replace(file.name, directory / f"{name}.py")
+
+
+def _as_of_copy(function: Function) -> Function:
+    """`function`, which Numba takes to be defined in the copy.
+
+    It finds what it kept by path and time of that file: so the same code elsewhere, as the snapshot of each
+    run is, finds it too.
+    """
+    copy = Path(os.environ["NUMBA_CACHE_DIR"], Path(function.__code__.co_filename).name)
+    function.__code__ = function.__code__.replace(co_filename=str(copy))
+    return function
+
+
 @contextmanager
-def _without_scipy() -> Iterator[None]:
-    """Numba runs without SciPy; importing it takes half a second, only to learn its version and BLAS."""
-    if "scipy" in sys.modules:
-        yield
-        return
-    sys.modules["scipy"] = None  # type: ignore[assignment]
+def _without(*names: str) -> Iterator[None]:
+    """Modules that Numba imports where they are, which takes long, and runs without."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        del sys.modules["scipy"]
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _import_njit() -> Callable[..., Any]:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ["NUMBA_CACHE_DIR"] = str(cache_directory())
-    with _without_scipy():
+    directory = cache_directory()
+    _copy_sources(directory)
+    os.environ["NUMBA_CACHE_DIR"] = str(directory)
+    with _without("coverage", "scipy"):
         import numba
         import numba.np.arraymath
-    return numba.njit(cache=True, error_model="numpy")
+    # Without counts of references, as Numba does in its own library: at each call they cost more than what a
+    # small function does. So compiled functions allocate nothing.
+    return partial(numba.njit, error_model="numpy", _nrt=False, no_cfunc_wrapper=True)
 
 
 _njit = _import_njit()

@@ -9,26 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tinybert.compiled import compiled
+from tinybert.known_words import KnownWords
 from tinybert.lines import decode
-from tinybert.scan import (
-    KEY_BYTES,
-    KEYS,
-    LINES,
-    POSITION,
-    TOKENS,
-    Scanned,
-    character_classes,
-    new_scanned,
-    new_table,
-    pieces_of,
-    scan,
-)
+from tinybert.scan import LINES, POSITION, WORDS, Scanned, character_classes, new_scanned, scan
 from tinybert.stage import Progress, StageError, say
-from tinybert.tokenization import UNK, Tokenizer, Vocabulary
+from tinybert.tokenization import UNK, Vocabulary
 
 _BLOCK_BYTES = 1 << 20
-_KEYS = 1 << 16  # words that are not ASCII, remembered until there are more
-_BYTES_OF_KEY = 24
 
 
 class FlatCorpus(NamedTuple):
@@ -79,11 +66,8 @@ class CorpusReader:
 
     def __init__(self, vocabulary: Vocabulary, lower_case: bool) -> None:
         self._unknown = vocabulary.ids[UNK]
-        self._lower_case = lower_case
-        self._tokenizer = Tokenizer(vocabulary, lower_case)
         self._classes = character_classes()
-        self._pieces = pieces_of(vocabulary)
-        self._room = _KEYS
+        self._words = KnownWords(vocabulary, lower_case)
 
     def read(self, blocks: Iterable[bytes]) -> tuple[FlatCorpus, dict[str, int]]:
         """The corpus, and how much of what is in it."""
@@ -100,60 +84,47 @@ class CorpusReader:
 
     def _parts_of(self, block: bytes) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Tokens, lengths of segments, and after how many segments documents end."""
-        keys = new_table(self._room, self._room * _BYTES_OF_KEY)
-        text = np.frombuffer(block, np.uint8)
-        scanned = new_scanned(block, keys)
-        counts = scanned.counts
-        while counts[POSITION] < len(block):
-            before = counts[POSITION]
-            scan(text, self._classes, self._lower_case, self._pieces, scanned)
-            yield _expand(scanned, *self._pieces_of_keys(scanned))
-            if counts[POSITION] == before:  # a line with more words than there is room for
-                self._room *= 2
-            if counts[POSITION] < len(block):
-                keys = new_table(self._room, self._room * _BYTES_OF_KEY)
-            scanned = scanned._replace(keys=keys)
-            counts[[TOKENS, LINES, KEYS, KEY_BYTES]] = 0
-
-    def _pieces_of_keys(self, scanned: Scanned) -> tuple[np.ndarray, np.ndarray]:
-        keys, count = scanned.keys, int(scanned.counts[KEYS])
-        content = keys.bytes[: keys.starts[count]].tobytes()
-        starts = keys.starts[: count + 1].tolist()
-        pieces = [
-            self._tokenizer.tokenize(content[start:end].decode()) for start, end in zip(starts, starts[1:])
-        ]
-        ends = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
-        return np.array([piece for each in pieces for piece in each], np.int32), ends
+        text, scanned = np.frombuffer(block, np.uint8), new_scanned(block)
+        at = 0
+        while at < len(block):
+            scan(text, self._classes, self._words.table, scanned)
+            self._words.learn()
+            yield _expand(scanned, self._words)
+            before, at = at, int(scanned.counts[POSITION])
+            if at < len(block):
+                self._words.forget(larger=at == before)
+            scanned.counts[[WORDS, LINES]] = 0
 
 
-def _expand(
-    scanned: Scanned, pieces: np.ndarray, ends: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    count, lines = scanned.counts[TOKENS], scanned.counts[LINES]
-    given = scanned.tokens[:count]
-    keys = -1 - given[given < 0]
-    tokens = np.empty(count - len(keys) + int((ends[keys + 1] - ends[keys]).sum()), np.int32)
+def _expand(scanned: Scanned, words: KnownWords) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    lines = scanned.counts[LINES]
+    given = scanned.words[: scanned.counts[WORDS]]
+    tokens = np.empty(_count_tokens(given, words.ranges), np.int32)
     segments, documents = np.empty(lines, np.int64), np.empty(lines, np.int64)
-    made, ended = _put_in_place(scanned, pieces, ends, tokens, segments, documents)
+    made, ended = _put_in_place(scanned, words.ranges, words.tokens, tokens, segments, documents)
     return tokens, segments[:made].copy(), documents[:ended].copy()
 
 
 @compiled
-def _put_in_place(scanned, pieces, ends, tokens, segments, documents):
-    """Tokens with those of keys among them; lengths of segments; at which of them a document ends."""
+def _count_tokens(given, ranges):
+    count = 0
+    for word in given:
+        count += ranges[word, 1] - ranges[word, 0]
+    return count
+
+
+@compiled
+def _put_in_place(scanned, ranges, pieces, tokens, segments, documents):
+    """Tokens of all words; lengths of segments; at which of them a document ends."""
     read = written = made = ended = 0
-    for line in range(scanned.counts[1]):
+    for line in range(scanned.counts[LINES]):
         before = written
         while read < scanned.line_ends[line]:
-            token = scanned.tokens[read]
+            word = scanned.words[read]
             read += 1
-            if token >= 0:
-                tokens[written] = token
+            for at in range(ranges[word, 0], ranges[word, 1]):
+                tokens[written] = pieces[at]
                 written += 1
-            else:
-                for at in range(ends[-1 - token], ends[-token]):
-                    tokens[written] = pieces[at]
-                    written += 1
         if written > before:
             segments[made] = written - before
             made += 1

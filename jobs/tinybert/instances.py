@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinybert.compiled import compiled
+from tinybert.compiled import compiled, compiled_part
 from tinybert.flat_corpus import FlatCorpus
 from tinybert.stage import Progress
 from tinybert.tokenization import CONTINUATION, MASK, Vocabulary
-from tinybert.twister import below, shuffle, state_of, uniform
+from tinybert.twister import below, shuffle, twister_of, uniform
 
 _RANDOM_DOCUMENT_TRIES = 10
 _AT_ONCE = 1 << 15  # instances made between two looks at the clock
@@ -64,29 +64,37 @@ class _Rules(NamedTuple):
     mask: int
 
 
+class _Scratch(NamedTuple):
+    """What `_mask` works with."""
+
+    groups: np.ndarray
+    ends: np.ndarray  # of groups; where a token is a group, it stays 0, 1, 2, ...
+    chosen: np.ndarray  # position and replacement
+
+
 def make_instances(
     corpus: FlatCorpus, vocabulary: Vocabulary, options: InstanceOptions, seed: int
 ) -> tuple[Instances, np.ndarray]:
     """All instances, `dupe_factor` times over the shuffled documents, and the order to write them in."""
-    state = state_of(random.Random(seed))
+    twister = twister_of(random.Random(seed))
     documents = len(corpus.documents) - 1
     order = np.arange(documents)
-    shuffle(state, order, documents)
+    shuffle(twister, order, documents)
     made, count = _empty(options), 0
-    progress, rules = Progress(), _rules(vocabulary, options)
+    progress, rules, scratch = Progress(), _rules(vocabulary, options), _scratch(options)
     most = int(np.diff(corpus.documents).max())  # instances of a document: each takes a segment at least
     for done in range(options.dupe_factor):
         at = 0
         while at < documents:
             _resize(made, count + _AT_ONCE + most)
-            at, count = _make(state, corpus, order, at, rules, made, count, count + _AT_ONCE)
+            at, count = _make(twister, corpus, order, at, rules, made, count, count + _AT_ONCE, scratch)
             total = documents * options.dupe_factor
             progress.report(
                 "went through {} of {} documents: {} instances", done * documents + at, total, count
             )
     _resize(made, count)
     dealt = np.arange(count)
-    shuffle(state, dealt, count)
+    shuffle(twister, dealt, count)
     return made, dealt
 
 
@@ -121,6 +129,13 @@ def _rules(vocabulary: Vocabulary, options: InstanceOptions) -> _Rules:
     )
 
 
+def _scratch(options: InstanceOptions) -> _Scratch:
+    length = options.max_seq_length
+    return _Scratch(
+        np.empty(length, np.int32), np.arange(length, dtype=np.int32), np.empty((length, 2), np.int32)
+    )
+
+
 def _number_to_predict(length: int, options: InstanceOptions) -> int:
     """At least one, but none with masked_lm_prob 0 (there Google's script still masks one)."""
     if options.masked_lm_prob == 0:
@@ -130,141 +145,139 @@ def _number_to_predict(length: int, options: InstanceOptions) -> int:
 
 
 @compiled
-def _make(state, corpus, order, at, rules, made, count, enough):
+def _make(twister, corpus, order, at, rules, made, count, enough, scratch):
     """Instances of documents order[at:], until there are `enough`: where it stopped, how many there are."""
-    groups = np.empty(rules.longest, np.int32)
-    ends = np.empty(rules.longest + 1, np.int32)
     while at < len(order) and count < enough:
-        count = _make_of_document(state, corpus, order, at, rules, made, count, (groups, ends))
+        count = _make_of_document(twister, corpus, order, at, rules, made, count, scratch)
         at += 1
     return at, count
 
 
-@compiled
-def _make_of_document(state, corpus, order, at, rules, made, count, scratch):
+@compiled_part
+def _make_of_document(twister, corpus, order, at, rules, made, count, scratch):
     segments = corpus.segments
     begin = end = corpus.documents[order[at]]
     last = corpus.documents[order[at] + 1]
     target = rules.longest
-    if uniform(state) < rules.short_seq_prob:
-        target = 2 + below(state, rules.longest - 1)
+    if uniform(twister) < rules.short_seq_prob:
+        target = 2 + below(twister, rules.longest - 1)
     while end < last:
         end += 1
         if end < last and segments[end] - segments[begin] < target:
             continue
         middle = begin + 1
         if end - begin > 1:
-            middle += below(state, end - begin - 1)
+            middle += below(twister, end - begin - 1)
         # A single segment tosses no coin.
-        random_next = end - begin == 1 or uniform(state) < 0.5
+        random_next = end - begin == 1 or uniform(twister) < 0.5
         if random_next:
             wanted = target - (segments[middle] - segments[begin])
-            second, second_end = _random_second(state, corpus, order, at, wanted)
+            second, second_end = _random_second(twister, corpus, order, at, wanted)
             end = middle  # what A did not use comes again
         else:
             second, second_end = segments[middle], segments[end]
         first, first_end = segments[begin], segments[middle]
         first, first_end, second, second_end = _truncated(
-            state, first, first_end, second, second_end, rules.longest
+            twister, first, first_end, second, second_end, rules.longest
         )
         made.starts[count, 0], made.starts[count, 1] = first, second
         made.numbers[count, 0], made.numbers[count, 1] = first_end - first, second_end - second
         made.numbers[count, 2] = random_next
-        _mask(state, corpus.tokens, rules, made, count, scratch)
+        _mask(twister, corpus.tokens, rules, made, count, scratch)
         count += 1
         begin = end
     return count
 
 
-@compiled
-def _random_second(state, corpus, order, at, wanted):
+@compiled_part
+def _random_second(twister, corpus, order, at, wanted):
     """Segments from a random place of another document; of the same one if ten draws find no other."""
     other = at
     for _ in range(_RANDOM_DOCUMENT_TRIES):
-        other = below(state, len(order))
+        other = below(twister, len(order))
         if other != at:
             break
     start, last = corpus.documents[order[other]], corpus.documents[order[other] + 1]
-    start += below(state, last - start)
+    start += below(twister, last - start)
     end = start + 1
     while end < last and corpus.segments[end] - corpus.segments[start] < wanted:
         end += 1
     return corpus.segments[start], corpus.segments[end]
 
 
-@compiled
-def _truncated(state, first, first_end, second, second_end, longest):
+@compiled_part
+def _truncated(twister, first, first_end, second, second_end, longest):
     """Shorten the longer of the two, at a random end, until both fit."""
     while first_end - first + second_end - second > longest:
-        front = uniform(state) < 0.5
+        front = np.int64(uniform(twister) < 0.5)
         if first_end - first > second_end - second:
-            first, first_end = (first + 1, first_end) if front else (first, first_end - 1)
+            first, first_end = first + front, first_end - 1 + front
         else:
-            second, second_end = (second + 1, second_end) if front else (second, second_end - 1)
+            second, second_end = second + front, second_end - 1 + front
     return first, first_end, second, second_end
 
 
-@compiled
-def _mask(state, tokens, rules, made, row, scratch):
+@compiled_part
+def _mask(twister, tokens, rules, made, row, scratch):
     """Choose what is masked, and by what."""
-    groups, ends = scratch
-    starts, numbers = made.starts[row], made.numbers[row]
-    size = numbers[0] + numbers[1]
-    count = _groups(tokens, rules, starts, numbers, groups, ends)
+    groups, ends, chosen = scratch.groups, scratch.ends, scratch.chosen
+    first, size = made.numbers[row, 0], made.numbers[row, 0] + made.numbers[row, 1]
+    start, second_start = made.starts[row, 0], made.starts[row, 1] - first
     wanted = rules.wanted[size + 3]
-    shuffle(state, groups, count)
-    chosen = 0
-    for at in range(count):
-        if chosen >= wanted:
-            break
+    groups_count = _groups(tokens, rules, first, size, start, second_start, scratch)
+    shuffle(twister, groups, groups_count)
+    count = at = 0
+    while count < wanted and at < groups_count:
         group = groups[at]
-        if chosen + ends[group + 1] - ends[group] > wanted:
+        at += 1
+        if count + ends[group + 1] - ends[group] > wanted:
             continue
         for index in range(ends[group], ends[group + 1]):
-            first = index < numbers[0]
-            token = tokens[starts[0] + index] if first else tokens[starts[1] + index - numbers[0]]
-            _insert(made, row, chosen, index + 1 if first else index + 2, _replacement(state, token, rules))
-            chosen += 1
-    numbers[3] = chosen
+            token = tokens[index + (start if index < first else second_start)]
+            position = index + (1 if index < first else 2)
+            _insert(chosen, count, position, _replacement(twister, token, rules))
+            count += 1
+    for at in range(count):
+        made.positions[row, at], made.replacements[row, at] = chosen[at, 0], chosen[at, 1]
+    made.numbers[row, 3] = count
 
 
-@compiled
-def _groups(tokens, rules, starts, numbers, groups, ends):
+@compiled_part
+def _groups(tokens, rules, first, size, start, second_start, scratch):
     """What is masked as one: a token, or a word; group i is the tokens ends[i] to ends[i + 1] of A and B.
 
     As in Google's script a B that begins within a word joins the last word of A, across the [SEP].
     """
-    count = 0
-    for index in range(numbers[0] + numbers[1]):
-        if rules.whole_words and count:
-            first = index < numbers[0]
-            token = tokens[starts[0] + index] if first else tokens[starts[1] + index - numbers[0]]
-            if rules.continues[token]:
-                continue
-        groups[count] = count
-        ends[count] = index
-        count += 1
-    ends[count] = numbers[0] + numbers[1]
+    groups, ends = scratch.groups, scratch.ends
+    count = size
+    if rules.whole_words:
+        count = 0
+        for index in range(size):
+            token = tokens[index + (start if index < first else second_start)]
+            if index == 0 or not rules.continues[token]:
+                ends[count] = index
+                count += 1
+        ends[count] = size
+    for index in range(count):
+        groups[index] = index
     return count
 
 
-@compiled
-def _insert(made, row, count, position, replacement):
-    """Keep the masked positions sorted."""
+@compiled_part
+def _insert(chosen, count, position, replacement):
+    """Keep what is chosen sorted by position."""
     at = count
-    while at > 0 and made.positions[row, at - 1] > position:
-        made.positions[row, at] = made.positions[row, at - 1]
-        made.replacements[row, at] = made.replacements[row, at - 1]
+    while at > 0 and chosen[at - 1, 0] > position:
+        chosen[at, 0], chosen[at, 1] = chosen[at - 1, 0], chosen[at - 1, 1]
         at -= 1
-    made.positions[row, at] = position
-    made.replacements[row, at] = replacement
+    chosen[at, 0], chosen[at, 1] = position, replacement
 
 
-@compiled
-def _replacement(state, token, rules):
+@compiled_part
+def _replacement(twister, token, rules):
     """80 % [MASK], 10 % the token itself, 10 % a random entry of the vocabulary."""
-    if uniform(state) < 0.8:
+    if uniform(twister) < 0.8:
         return np.int64(rules.mask)
-    if uniform(state) < 0.5:
+    if uniform(twister) < 0.5:
         return np.int64(token)
-    return rules.ids[below(state, len(rules.ids))]
+    return rules.ids[below(twister, len(rules.ids))]

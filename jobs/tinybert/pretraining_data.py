@@ -12,6 +12,7 @@ done again after a kill.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tinybert.artifacts import sha256_of
-from tinybert.compiled import say_if_cold
+from tinybert.compiled import compile_once
 from tinybert.documents import expand_paths
 from tinybert.flat_corpus import CorpusReader, blocks_of, say_counts
 from tinybert.instances import InstanceOptions, make_instances
@@ -31,7 +32,7 @@ from tinybert.share import rank_and_size
 from tinybert.stage import require_one_task, run_stage, say
 from tinybert.stream import Work, finish, make_shards
 from tinybert.text_shards import TextShards
-from tinybert.tokenization import Vocabulary, load_vocabulary
+from tinybert.tokenization import SPECIAL_TOKENS, Vocabulary, load_vocabulary
 
 _UNKNOWN_WARNING = 0.05
 _MEGABYTE = 1_000_000
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"{options.out} is up to date: {manifest['instances']} instances")
         return 0
     require_ours(options.out)
-    say_if_cold()
+    compile_once(make_sample)
     make = make_in_parts if options.stream else make_pretraining_data
     manifest = make(options, corpus, vocabulary, made_from)
     if manifest is None:
@@ -87,6 +88,16 @@ def make_pretraining_data(
             "counts": counts,
         },
     )
+
+
+def make_sample() -> None:
+    """Make the records of a text of one word: every compiled function is called."""
+    ids = {token: number for number, token in enumerate(SPECIAL_TOKENS)}
+    vocabulary = Vocabulary(ids, len(ids))
+    how = InstanceOptions(5, 1, 0.5, 0.5, 1, False)
+    corpus, _ = CorpusReader(vocabulary, True).read([b"a\n"])
+    instances, order = make_instances(corpus, vocabulary, how, 0)
+    RecordWriter(corpus, instances, vocabulary, how).write(io.BytesIO(), order)
 
 
 def make_in_parts(

@@ -70,7 +70,6 @@ def make_shards(work: Work, rank: int, ranks: int, workers: int) -> None:
     mine = range(rank, work.text.count, ranks)
     todo = [shard for shard in mine if work.finished(shard) is None]
     say(f"{len(mine)} of {work.text.count} shards are for this rank, {len(mine) - len(todo)} are finished")
-    _warm_up(work)
     for done, (shard, note) in enumerate(_results(work, todo, min(workers, len(todo))), 1):
         say(f"shard {shard}: {note['instances']} instances; {done} of {len(todo)} shards")
 
@@ -131,14 +130,6 @@ def _make_shard(work: Work, shard: int) -> dict[str, Any]:
     note["counts"] = counts
     write_json(work.note(shard), note)
     return note
-
-
-def _warm_up(work: Work) -> None:
-    """Load or compile everything once, before workers are forked."""
-    corpus, _ = CorpusReader(work.vocabulary, work.lower_case).read([b"a\n"])
-    instances, order = make_instances(corpus, work.vocabulary, work.how, 0)
-    with open(os.devnull, "wb") as file:
-        RecordWriter(corpus, instances, work.vocabulary, work.how).write(file, order)
 
 
 def finish(

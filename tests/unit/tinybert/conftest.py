@@ -46,6 +46,15 @@ def write_records(tmp_path: Path) -> RecordWriter:
 
 
 @pytest.fixture(scope="session")
+def kernels() -> None:
+    """Compiled functions are there: in a clean checkout one of pytest's workers compiles, the others wait."""
+    from tinybert.compiled import compile_once
+    from tinybert.pretraining_data import make_sample
+
+    compile_once(make_sample)
+
+
+@pytest.fixture(scope="session")
 def student_size() -> ModelConfig:
     """A student of 2 layers."""
     return ModelConfig(VOCAB_SIZE, 8, 1, 2, 16, max_position_embeddings=16).without_dropout()

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from tinybert import compiled
@@ -9,7 +13,8 @@ SOURCES = Path(compiled.__file__).parent
 
 
 def test_the_hash_is_of_every_module_with_compiled_functions():
-    found = {path.stem for path in SOURCES.glob("*.py") if re.search("^@compiled$", path.read_text(), re.M)}
+    with_some = re.compile("^@compiled(_part)?$", re.M)
+    found = {path.stem for path in SOURCES.glob("*.py") if with_some.search(path.read_text())}
     assert found == set(compiled.KERNELS)
 
 
@@ -32,10 +37,47 @@ def test_where_nothing_can_be_written_a_directory_for_this_process(tmp_path, mon
     assert compiled.cache_directory().parent == tmp_path
 
 
-def test_cold_is_said(tmp_path, monkeypatch, capsys):
+def test_one_process_compiles_and_says_so(tmp_path, monkeypatch, capsys):
+    """The others wait for it; and nobody waits, or says anything, where something is kept."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    compiled.say_if_cold()
+    (tmp_path / "kept").mkdir()
+    holders = []
+
+    def use_all():
+        with (tmp_path / ".lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                holders.append("nobody")
+            except BlockingIOError:
+                holders.append("us")
+        (tmp_path / "kept" / "scan.nbi").touch()
+
+    compiled.compile_once(use_all)
     assert "compiling for this machine, once" in capsys.readouterr().err
-    (tmp_path / "kept").touch()
-    compiled.say_if_cold()
+    compiled.compile_once(use_all)
+    assert holders == ["us", "nobody"]
     assert capsys.readouterr().err == ""
+
+
+KERNEL_USER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from tinybert.twister import _temper
+import numpy as np
+_temper(np.zeros(624, np.uint32), np.zeros(624, np.uint32))
+print(sum(_temper.stats.cache_hits.values()), sum(_temper.stats.cache_misses.values()))
+"""
+
+
+def test_code_elsewhere_finds_what_is_kept(tmp_path):
+    """Each run of the launcher has a snapshot of its own, of another time."""
+    said = []
+    for name in ("one", "two"):
+        package = tmp_path / name / "tinybert"
+        package.mkdir(parents=True)
+        for module in ("__init__", "artifacts", "compiled", "stage", *compiled.KERNELS):
+            (package / f"{module}.py").write_bytes((SOURCES / f"{module}.py").read_bytes())
+        environment = {**os.environ, "TINYBERT_KERNEL_CACHE": str(tmp_path / "kept")}
+        words = [sys.executable, "-c", KERNEL_USER, str(tmp_path / name)]
+        said.append(subprocess.run(words, env=environment, check=True, capture_output=True, text=True).stdout)
+    assert said == ["0 1\n", "1 0\n"]

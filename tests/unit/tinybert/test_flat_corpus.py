@@ -3,10 +3,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from tinybert import flat_corpus
+from tinybert import flat_corpus, known_words
 from tinybert.flat_corpus import CorpusReader, blocks_of, say_counts
 from tinybert.stage import StageError
 from tinybert.tokenization import SPECIAL_TOKENS, Vocabulary
+
+pytestmark = pytest.mark.usefixtures("kernels")
 
 A, B, C = 5, 6, 7
 VOCABULARY = Vocabulary(
@@ -67,7 +69,7 @@ def test_single_document_is_warned_of(capsys):
 
 
 def test_line_with_more_words_than_are_remembered_at_once(monkeypatch):
-    monkeypatch.setattr(flat_corpus, "_KEYS", 2)
+    monkeypatch.setattr(known_words, "_WORDS", 2)
     text = " ".join("é" * length for length in range(1, 20))
     corpus, _ = CorpusReader(VOCABULARY, True).read([f"a\n{text} a é\nö b\n".encode()])
     assert corpus.tokens.tolist() == [A, *[1] * 19, A, 1, 1, B]

@@ -10,6 +10,8 @@ from tinybert.flat_corpus import FlatCorpus
 from tinybert.instances import InstanceOptions, make_instances
 from tinybert.tokenization import SPECIAL_TOKENS, Vocabulary
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 PAD, UNK, CLS, SEP, MASK = range(5)
 WORD, OTHER, PIECE = 5, 6, 7
 VOCABULARY = Vocabulary(

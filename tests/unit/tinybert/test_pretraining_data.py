@@ -9,6 +9,8 @@ from tinybert.stage import run_stage
 from tinybert.tfrecord import decode_example, read_records
 from tinybert.tokenization import SPECIAL_TOKENS
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 real_data = pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the sample data in {SHARED}")
 

@@ -14,6 +14,8 @@ from tinybert.tokenization import SPECIAL_TOKENS, load_vocabulary
 
 from tests.unit.tinybert.plain_pretraining import plain_records
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 HOW = InstanceOptions(32, 5, 0.15, 0.1, 3, False)
 LETTERS = "abcdeABC.,'-:^_[]#0"
 STRANGE = [

@@ -22,6 +22,8 @@ from tinybert.stream import seed_of
 from tinybert.text_shards import TextShards
 from tinybert.tokenization import SPECIAL_TOKENS, load_vocabulary
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 WORDS = ["a", "b", "c", "##a", "##b", "é", "."]
 
 
