@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from launcher.check.facts import Engine
-from launcher.check.needs import HostNeeds
+from launcher.check.host_needs import HostNeeds
 from launcher.hosts import Host, RemoteError
 from launcher.images.stock import find
 

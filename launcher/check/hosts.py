@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from launcher.check.engine import ask_engine
 from launcher.check.facts import Engine, Facts, parse_facts, read_lines
+from launcher.check.host_needs import HostNeeds
 from launcher.check.judge import judge, judge_together
 from launcher.check.model import Finding, Level, in_words
-from launcher.check.needs import HostNeeds, before_a_run, of_job
+from launcher.check.needs import before_a_run, of_job
 from launcher.check.npu_facts import NpuFacts, is_unclear, parse_npus
 from launcher.check.npu_needs import NpuNeeds
 from launcher.check.offers import with_image_here

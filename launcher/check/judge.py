@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from launcher.check.facts import Facts
+from launcher.check.host_needs import HostNeeds
 from launcher.check.model import Complaint, Finding, finding
-from launcher.check.needs import HostNeeds
 from launcher.check.rules import data, docker, fleet, image, machine, network, npu, usage
 from launcher.check.rules.fleet import Examined
 

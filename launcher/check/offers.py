@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from launcher.check.facts import Facts
-from launcher.check.needs import HostNeeds
+from launcher.check.host_needs import HostNeeds
 
 
 def with_image_here(needs: Mapping[str, HostNeeds], known: Mapping[str, Facts]) -> Mapping[str, HostNeeds]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from launcher.check.needs import HostNeeds
+from launcher.check.host_needs import HostNeeds
 from launcher.check.npu_needs import NpuNeeds
 from launcher.check.packages import distributions
 from launcher.plan.layout import LOCKS

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from shlex import quote
 
 from launcher.check.facts import Facts
+from launcher.check.host_needs import HostNeeds, Source
 from launcher.check.model import Complaint, Fix, error
-from launcher.check.needs import HostNeeds, Source
 from launcher.check.packages import lacking
 
 

@@ -8,8 +8,8 @@ from shlex import join
 from statistics import median_low
 
 from launcher.check.facts import Facts
+from launcher.check.host_needs import HostNeeds, Source
 from launcher.check.model import Complaint, Fix, Level, as_root, error, warning
-from launcher.check.needs import HostNeeds, Source
 from launcher.check.trees import Tree, difference
 from launcher.equal import minority
 from launcher.spec.job import Launch

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from shlex import quote
 
 from launcher.check.facts import Engine, Facts
+from launcher.check.host_needs import HostNeeds
 from launcher.check.model import Complaint, error, warning
-from launcher.check.needs import HostNeeds
 from launcher.check.rules.fleet import Complaints, Examined
 from launcher.equal import minority
 from launcher.spec.wording import in_units, some

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from launcher.check.facts import Facts
+from launcher.check.host_needs import HostNeeds
 from launcher.check.model import Complaint, Fix, as_root, error, warning
-from launcher.check.needs import HostNeeds
 from launcher.hosts.base import CHANNELS
 from launcher.spec.wording import in_units
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from launcher.check.facts import Facts
+from launcher.check.host_needs import HostNeeds
 from launcher.check.model import Complaint, Level, as_root, error, warning
-from launcher.check.needs import HostNeeds
 from launcher.npu.ifname import names_one
 from launcher.spec.wording import some
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from launcher.check.facts import Facts
+from launcher.check.host_needs import HostNeeds
 from launcher.check.model import Complaint, Level, error, warning
-from launcher.check.needs import HostNeeds
 from launcher.check.npu_facts import NpuFacts, Port
 from launcher.check.npu_needs import NpuNeeds
 from launcher.check.pings import Peer

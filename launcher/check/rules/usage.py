@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from shlex import quote
 
 from launcher.check.facts import Facts
+from launcher.check.host_needs import HostNeeds
 from launcher.check.model import Complaint, error
-from launcher.check.needs import HostNeeds
 
 _NODE = "/dev/davinci"
 _LOCK = "npu-"

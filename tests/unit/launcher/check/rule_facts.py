@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from launcher.check.facts import Engine, Facts, Node, Place, Python
-from launcher.check.needs import HostNeeds, Source
+from launcher.check.host_needs import HostNeeds, Source
 from launcher.check.npu_facts import NpuFacts, Port
 from launcher.check.npu_needs import NpuNeeds, hccl_ports
 from launcher.check.pings import Peer

@@ -11,8 +11,9 @@ from docker import APIClient
 from launcher.check import Level, examine
 from launcher.check.engine import ask_engine
 from launcher.check.facts import Engine
+from launcher.check.host_needs import HostNeeds, Source
 from launcher.check.hosts import gather
-from launcher.check.needs import HostNeeds, Source, of_job
+from launcher.check.needs import of_job
 from launcher.hosts import LocalHost
 from tests.unit.launcher.fake_docker import FakeDocker
 from tests.unit.launcher.plan.conftest import Plans

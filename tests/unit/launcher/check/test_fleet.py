@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from launcher.check.facts import Engine, Facts, Place
+from launcher.check.host_needs import HostNeeds, Source
 from launcher.check.judge import FLEET_RULES, judge_together
 from launcher.check.model import Level
-from launcher.check.needs import HostNeeds, Source
 from launcher.check.npu_facts import NpuFacts, Port
 from launcher.check.rules.fleet import Examined
 from launcher.check.trees import Tree

@@ -16,8 +16,9 @@ import yaml
 
 from launcher.check import Level, check_hosts, examine, examine_at, examine_here
 from launcher.check.facts import parse_facts
+from launcher.check.host_needs import HostNeeds, Source
 from launcher.check.hosts import gather
-from launcher.check.needs import HostNeeds, Source, before_a_run, of_job
+from launcher.check.needs import before_a_run, of_job
 from launcher.check.questions import check_script
 from launcher.errors import CheckFailed
 from launcher.hosts import Endpoint, HostError, LocalHost

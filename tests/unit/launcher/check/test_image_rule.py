@@ -9,9 +9,9 @@ import pytest
 
 from launcher.check import offers
 from launcher.check.facts import Engine, Facts
+from launcher.check.host_needs import HostNeeds
 from launcher.check.judge import judge_together
 from launcher.check.model import Finding, Level
-from launcher.check.needs import HostNeeds
 from launcher.check.rules.fleet import Examined
 from launcher.images.identity import Image
 

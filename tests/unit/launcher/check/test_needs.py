@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from launcher.check.needs import Source, before_a_run, in_depth, of_cluster, of_job
+from launcher.check.host_needs import Source
+from launcher.check.needs import before_a_run, in_depth, of_cluster, of_job
 from launcher.errors import SpecError
 from launcher.plan.build import plan
 from launcher.spec.load import load

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from launcher.check.host_needs import HostNeeds
 from launcher.check.hosts import gather
-from launcher.check.needs import HostNeeds, before_a_run
+from launcher.check.needs import before_a_run
 from launcher.check.npu_needs import NpuNeeds
 from launcher.check.pings import Peer
 from launcher.hosts import LocalHost

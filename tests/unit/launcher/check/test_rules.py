@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from launcher.check.facts import Engine, Listener, Node, Place, User
+from launcher.check.host_needs import Source
 from launcher.check.judge import RULES, judge
 from launcher.check.model import Finding, Level, in_words
-from launcher.check.needs import Source
 from launcher.claims.locks import Holder
 from tests.unit.launcher.check.rule_facts import ENGINE, FACTS, GB, NEEDS, PORT, npus
 
