@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -203,6 +204,19 @@ def test_ranks_share_the_parts(place, alone, monkeypatch, capsys):
     assert (place / "out" / "train.tsv").read_bytes() == alone
     assert Model.calls == 6
     assert parts_left(place) == []
+
+
+def test_parts_of_hosts_with_disks_of_their_own_are_brought_together(place, alone, monkeypatch):
+    monkeypatch.setenv("RANK_SIZE", "2")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK_ID", rank)
+        assert run(place, "sst2", out=f"host{rank}") == 0
+    (parts,) = place.glob("host1/.unfinished-*")
+    shutil.copytree(parts, place / "host0" / parts.name, dirs_exist_ok=True)
+    monkeypatch.setenv("RANK_SIZE", "1")
+    monkeypatch.setenv("RANK_ID", "0")
+    assert run(place, "sst2", out="host0") == 0
+    assert (Model.calls, (place / "host0" / "train.tsv").read_bytes()) == (6, alone)
 
 
 def test_a_killed_run_goes_on_with_the_parts_that_lack(place, alone, monkeypatch, capsys):
