@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from launcher.cli import options
-from launcher.cli.output import print_json
+from launcher.cli.output import print_json, say
 from launcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from launcher.check import Finding
+    from launcher.check import Finding, HostNeeds
 
 _STYLES = {"error": "bold red", "warning": "yellow"}
 
@@ -70,6 +72,7 @@ def _of_cluster(file: Path, overrides: Sequence[str], *, is_deep: bool) -> Exami
         raise UsageError("--deep compares the data of a job, and without NPUs nothing else: name a job")
     endpoints = endpoints_of(cluster)
     needs = in_depth(of_cluster(cluster)) if is_deep else of_cluster(cluster)
+    _announce(needs)
     return f"cluster {cluster.name}", tuple(endpoints), examine_at(needs, endpoints)
 
 
@@ -82,13 +85,32 @@ def _of_job(file: Path, job: Path, overrides: Sequence[str], *, is_deep: bool) -
     spec = load(file, job, overrides=overrides, environ=os.environ)
     draft = plan(spec)
     needs = in_depth(of_job(spec, draft)) if is_deep else of_job(spec, draft)
+    _announce(needs)
     findings = [*examine_here(spec), *examine_at(needs, endpoints_of(spec.cluster))]
     return f"job {spec.job.name} on cluster {spec.cluster.name}", tuple(needs), findings
 
 
+def _announce(needs: Mapping[str, HostNeeds]) -> None:
+    """To a person who waits."""
+    if sys.stderr.isatty():
+        say(waiting_for(needs))
+
+
+def waiting_for(needs: Mapping[str, HostNeeds]) -> str:
+    """Who is asked, and what of it takes long."""
+    return "; ".join([f"asking {_many(len(needs), 'host')}", *_slow_parts(needs.values())])
+
+
+def _slow_parts(needs: Collection[HostNeeds]) -> Iterator[str]:
+    if any(each.is_deep and each.compared for each in needs):
+        yield "data are read whole"
+    counts = [Counter(peer.device for peer in each.npus.peers) for each in needs if each.npus]
+    if most := max((max(each.values(), default=0) for each in counts), default=0):
+        yield f"each NPU pings {_many(most, 'other')}, some seconds each"
+
+
 def _print_fix(name: str, findings: Sequence[Finding]) -> None:
     from launcher.check.fix import fix_script
-    from launcher.cli.output import say
 
     if findings:
         print(fix_script(name, findings), end="")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from launcher.cli.app import app
+from launcher.cli.check import waiting_for
 from launcher.errors import SpecError, UsageError
+from tests.unit.launcher.check.rule_facts import NEEDS
 
 BASE = random.randrange(10**5, 10**7)
 
@@ -37,6 +40,14 @@ def check(tmp_path):
         return CliRunner().invoke(app, ["check", *words, "-c", str(tmp_path / "c.yaml")])
 
     return run
+
+
+def test_whoever_waits_is_told_for_what():
+    one = replace(NEEDS, sources=())
+    assert waiting_for({"a": replace(one, npus=None)}) == "asking 1 host"
+    assert waiting_for({"a": one, "b": one}) == "asking 2 hosts; each NPU pings 1 other, some seconds each"
+    deep = {"a": replace(NEEDS, is_deep=True, npus=None)}
+    assert waiting_for(deep) == "asking 1 host; data are read whole"
 
 
 def test_a_cluster_alone(check):
