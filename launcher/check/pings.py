@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 MOST = 4
 """Addresses that an NPU asks, one after the other; each takes some seconds."""
@@ -40,23 +41,26 @@ def some_pairs(ips: Ips, most: int = MOST) -> Peers:
 def _of_host(ips: Ips, circle: list[str], at: int, most: int) -> Iterator[Peer]:
     devices = sorted(ips[circle[at]])
     for position, device in enumerate(devices):
-        steps = _steps(len(circle), position, len(devices))
-        hosts = [circle[(at + step) % len(circle)] for step in steps]
-        peers = [
-            Peer(device, _address(ips[host], device, position, aside), host)
+        hosts = (
+            (circle[(at + step) % len(circle)], aside)
             for aside in range(most)
-            for host in hosts
-        ]
-        yield from list(dict.fromkeys(peers))[:most]
+            for step in _steps(len(circle), position, len(devices))
+        )
+        found: dict[Peer, None] = {}
+        for host, aside in hosts:
+            found[Peer(device, _address(ips[host], device, position, aside), host)] = None
+            if len(found) == most:
+                break
+        yield from found
 
 
-def _steps(hosts: int, position: int, positions: int) -> list[int]:
+def _steps(hosts: int, position: int, positions: int) -> Iterator[int]:
     """Along the circle: to the next host, then, from a start of its own, up to half around, then the rest."""
     if hosts < 2:
-        return []
-    near, far = list(range(2, hosts // 2 + 1)), list(range(hosts // 2 + 1, hosts))
+        return iter(())
+    near, far = range(2, hosts // 2 + 1), range(hosts // 2 + 1, hosts)
     start = position * len(near) // positions
-    return list(dict.fromkeys([1, *near[start:], *near[:start], *far]))
+    return chain((1,), near[start:], near[:start], far)
 
 
 def _address(there: Mapping[int, str], device: int, position: int, aside: int) -> str:
