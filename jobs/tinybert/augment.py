@@ -38,6 +38,7 @@ from tinybert.word_vectors import load_word_vectors, sha256_of_word_vectors
 
 SPLIT = "train"
 ROWS_OF_A_PART = 1000
+VOCABULARY_FILE = "vocab.txt"
 _FORM = 1  # of the output; another number makes it anew
 _TASKS = sorted(name for name, task in TASKS.items() if not task.entities)  # an entity's words carry tags
 _VARIANTS_OF_PAPER = 20
@@ -47,6 +48,7 @@ _VARIANTS = {"cola": 30, "mrpc": 30, "rte": 30, "stsb": 30, "mnli": 10, "qqp": 1
 def main(arguments: list[str] | None = None) -> int:
     """Run the stage from the command line."""
     options = _parser().parse_args(arguments)
+    options.vocab = options.vocab or options.teacher / VOCABULARY_FILE
     options.variants = options.variants or _VARIANTS.get(options.task, _VARIANTS_OF_PAPER)
     rank, size = rank_and_size()
     task = TASKS[options.task]
@@ -172,8 +174,13 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--task", required=True, choices=_TASKS)
     add("--data", required=True, type=Path, help="directory with the train file of the task")
-    add("--teacher", required=True, type=Path, help="model that tinybert.pretrain made: with its MLM head")
-    add("--vocab", required=True, type=Path, help="WordPiece vocabulary of the teacher, a token a line")
+    add(
+        "--teacher",
+        required=True,
+        type=Path,
+        help="model that tinybert.convert or pretrain made, with its MLM head",
+    )
+    add("--vocab", type=Path, metavar="FILE", help="its vocabulary (default: vocab.txt beside the teacher)")
     add("--out", required=True, type=Path, help="directory for the augmented train file")
     add("--word-vectors", type=Path, metavar="FILE", help="GloVe's text form, for words of several pieces")
     add("--variants", type=positive_int, metavar="N", help="of a text, at most (default: by task)")

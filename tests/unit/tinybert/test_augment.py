@@ -283,6 +283,14 @@ def test_another_vocabulary_than_the_teachers(place, capsys):
     assert "was trained with another vocabulary than" in capsys.readouterr().err
 
 
+def test_the_vocabulary_beside_the_teacher(place):
+    write(place, "train.tsv", HEADERS["sst2"], "good\t1")
+    (place / "vocab.txt").rename(place / "teacher" / "vocab.txt")
+    words = [f"--{name}={place / name}" for name in ("data", "teacher", "out")]
+    assert main(["--task=sst2", *words, "--probability=1"]) == 0
+    assert lines(place / "out" / "train.tsv")[1:] == ["good\t1", "bad\t1"]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
