@@ -75,6 +75,9 @@ log_of() { # key: name of a member's log directory
     [ "$1" = scheduler ] && echo LOG_SCHED || printf 'LOG%s\n' "$1"
 }
 STALE=120 # seconds by this host's clock after which an untouched lock may be another's
+sha256() { # of standard input; openssl takes less than half the time of what many systems have as sha256sum
+    if command -v openssl >/dev/null; then openssl dgst -sha256 -r; else sha256sum; fi | cut -d' ' -f1
+}
 docker_as() { # sudo or nothing, words: Docker as the cluster file says
     if [ -n "$1" ]; then shift && sudo -n docker "$@"; else shift && docker "$@"; fi
 }

@@ -14,6 +14,7 @@ while [ "$from" -lt "$size" ] && [ -d "$keys" ]; do # they go when the delivery 
     ssh -F /dev/null -i "$keys/client" -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
         -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$keys/known" -o GlobalKnownHostsFile=/dev/null \
         -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o Compression=no -o LogLevel=ERROR \
+        -c aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr \
         -p "$port" "$user@$address" "$from $size" </dev/null >>"$parcel" 2>"$keys/said" &
     client=$!
     echo "$client" >"$keys/fetching" # ends with the delivery, too

@@ -4,7 +4,7 @@ dir=$1 sudo=$2 image=$3 how=$4
 umask 077
 save() { docker_as "$sudo" save "$image"; }
 if [ "$how" = whole ]; then
-    save >"$dir/parcel" && stat -c %s "$dir/parcel" && sha256sum <"$dir/parcel"
+    save >"$dir/parcel" && stat -c %s "$dir/parcel" && sha256 <"$dir/parcel"
 else
     mkdir "$dir/tree" && save | tar -xf - -C "$dir/tree" && cat "$dir/tree/manifest.json"
 fi
