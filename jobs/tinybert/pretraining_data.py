@@ -30,7 +30,7 @@ from tinybert.records import RecordWriter
 from tinybert.shards import complete_manifest, require_ours, staging_of, write_dataset
 from tinybert.share import rank_and_size
 from tinybert.stage import require_one_task, run_stage, say
-from tinybert.stream import Work, finish, make_shards
+from tinybert.stream import Work, finish, make_shards, manifest_of_text
 from tinybert.text_shards import TextShards
 from tinybert.tokenization import SPECIAL_TOKENS, Vocabulary, load_vocabulary
 
@@ -50,10 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         "kind": "pretraining",
         "arguments": _reproducible_arguments(options),
         "vocab_sha256": sha256_of(options.vocab),
-        "corpus_sha256": [sha256_of(path) for path in corpus],
+        **_known_of(corpus, options.stream),
         "unicode": unicodedata.unidata_version,
     }
-    manifest = complete_manifest(options.out, made_from)
+    manifest = _finished_before(options, corpus, made_from)
     if manifest is not None:
         say(f"{options.out} is up to date: {manifest['instances']} instances")
         return 0
@@ -66,6 +66,25 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         _say_summary(manifest, options.out, time.monotonic() - started)
     return 0
+
+
+def _known_of(corpus: list[Path], stream: bool) -> dict[str, Any]:
+    """What tells one corpus from another; with --stream a part is told from another when it is read."""
+    if stream:
+        return {"corpus_bytes": sum(path.stat().st_size for path in corpus)}
+    return {"corpus_sha256": [sha256_of(path) for path in corpus]}
+
+
+def _finished_before(
+    options: argparse.Namespace, corpus: list[Path], made_from: dict[str, Any]
+) -> dict[str, Any] | None:
+    if options.stream:
+        return manifest_of_text(options.out, _text_of(options, corpus), made_from)
+    return complete_manifest(options.out, made_from)
+
+
+def _text_of(options: argparse.Namespace, corpus: list[Path]) -> TextShards:
+    return TextShards(corpus, options.shard_mb * _MEGABYTE)
 
 
 def make_pretraining_data(
@@ -105,15 +124,17 @@ def make_in_parts(
 ) -> dict[str, Any] | None:
     """Make the shards of this rank and return the manifest, or None while shards of other ranks lack."""
     work = Work(
-        TextShards(corpus, options.shard_mb * _MEGABYTE),
+        _text_of(options, corpus),
         vocabulary,
         not options.cased,
         _instance_options(options),
         options.seed,
+        options.out,
         staging_of(options.out, made_from),
     )
-    make_shards(work, *rank_and_size(), options.workers)
-    return finish(options.out, work, made_from, _sizes(options, vocabulary))
+    rank, ranks = rank_and_size()
+    make_shards(work, rank, ranks, options.workers, made_from)
+    return finish(work, ranks, made_from, _sizes(options, vocabulary))
 
 
 def _sizes(options: argparse.Namespace, vocabulary: Vocabulary) -> dict[str, int]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -19,7 +20,7 @@ from tinybert.artifacts import SCHEMA, read_json, write_json, written_by_rename
 from tinybert.flat_corpus import CorpusReader
 from tinybert.instances import InstanceOptions, make_instances
 from tinybert.records import RecordWriter
-from tinybert.shards import complete_manifest, publish
+from tinybert.shards import MANIFEST, complete_manifest, publish, staging_of
 from tinybert.share import one_rank_at_a_time
 from tinybert.stage import StageError, say
 from tinybert.text_shards import TextShards
@@ -37,11 +38,20 @@ class Work:
     lower_case: bool
     how: InstanceOptions
     seed: int
+    directory: Path
     staging: Path
 
     def part(self, shard: int) -> Path:
         """The file of a shard, until all are there."""
         return self.staging / f"part-{shard:05d}-of-{self.text.count:05d}.tfrecord"
+
+    def is_of_text(self, shard: int, note: dict[str, Any] | None) -> bool:
+        """Whether this is the note of a shard that was made of this very text."""
+        return note is not None and note["text_sha256"] == self.text.sha256(shard)
+
+    def trace(self, rank: int) -> Path:
+        """What a rank leaves at its start, so that others see that they share a directory."""
+        return self.staging / f"rank-{rank}"
 
     def note(self, shard: int) -> Path:
         """What says that a shard is finished, and what is in it."""
@@ -53,7 +63,7 @@ class Work:
         if note is None or not note["bytes"]:
             return note
         # publish() was killed if it is in its place already.
-        places = (part, self.staging.parent / part.name)
+        places = (part, self.directory / part.name)
         return note if any(p.is_file() and p.stat().st_size == note["bytes"] for p in places) else None
 
 
@@ -62,13 +72,31 @@ def seed_of(seed: int, shard: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {shard}".encode()).digest()[:8], "little")
 
 
-def make_shards(work: Work, rank: int, ranks: int, workers: int) -> None:
-    """Make those of every `ranks`-th shard from `rank` on that are not finished.
+def manifest_of_text(directory: Path, text: TextShards, made_from: dict[str, Any]) -> dict[str, Any] | None:
+    """The manifest of a whole data set made from the same, this text too; one of another text is removed."""
+    manifest = complete_manifest(directory, made_from)
+    if manifest is None or manifest["text_sha256"] == [text.sha256(shard) for shard in range(text.count)]:
+        return manifest
+    with one_rank_at_a_time(directory):
+        if complete_manifest(directory, made_from) == manifest:
+            staging_of(directory, made_from)  # shards without a manifest are ours beside this only
+            (directory / MANIFEST).unlink()
+    return None
+
+
+def make_shards(work: Work, rank: int, ranks: int, workers: int, made_from: dict[str, Any]) -> None:
+    """Make those of every `ranks`-th shard from `rank` on that are not finished, or not of this text.
 
     Raises StageError where the corpus cannot be used.
     """
     mine = range(rank, work.text.count, ranks)
-    todo = [shard for shard in mine if work.finished(shard) is None]
+    with one_rank_at_a_time(work.directory):
+        if complete_manifest(work.directory, made_from) is not None:  # other ranks found all finished
+            return
+        work.staging.mkdir(exist_ok=True)
+        work.trace(rank).touch()
+        notes = {shard: work.finished(shard) for shard in mine}
+    todo = [shard for shard, note in notes.items() if not work.is_of_text(shard, note)]
     say(f"{len(mine)} of {work.text.count} shards are for this rank, {len(mine) - len(todo)} are finished")
     for done, (shard, note) in enumerate(_results(work, todo, min(workers, len(todo))), 1):
         say(f"shard {shard}: {note['instances']} instances; {done} of {len(todo)} shards")
@@ -109,53 +137,80 @@ def _checked(said: tuple[int, dict[str, Any]] | str) -> tuple[int, dict[str, Any
 
 
 def _work(work: Work, shards: list[int], writer: Connection, parent: int) -> None:
+    reader = CorpusReader(work.vocabulary, work.lower_case)
     for shard in shards:
         if os.getppid() != parent:  # killed: nobody waits for more
             return
         try:
-            writer.send((shard, _make_shard(work, shard)))
+            writer.send((shard, _make_shard(work, reader, shard)))
         except StageError as error:
             writer.send(str(error))
             return
 
 
-def _make_shard(work: Work, shard: int) -> dict[str, Any]:
+def _make_shard(work: Work, reader: CorpusReader, shard: int) -> dict[str, Any]:
     note: dict[str, Any] = {"name": work.part(shard).name, "instances": 0, "bytes": 0}
-    corpus, counts = CorpusReader(work.vocabulary, work.lower_case).read(work.text.blocks(shard))
+    digest = hashlib.sha256()
+    blocks = _digested(work.text.blocks(shard), digest)
+    corpus, counts = reader.read(blocks)
     if counts["tokens"]:  # none where one document is longer than a shard
         instances, order = make_instances(corpus, work.vocabulary, work.how, seed_of(work.seed, shard))
         with written_by_rename(work.part(shard)) as file:
             RecordWriter(corpus, instances, work.vocabulary, work.how).write(file, order)
             note.update(instances=len(order), bytes=file.tell())
-    note["counts"] = counts
+    note.update(counts=counts, text_sha256=digest.hexdigest())
     write_json(work.note(shard), note)
     return note
 
 
-def finish(
-    directory: Path, work: Work, made_from: dict[str, Any], more: dict[str, Any]
-) -> dict[str, Any] | None:
+def _digested(blocks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for block in blocks:
+        digest.update(block)
+        yield block
+
+
+def finish(work: Work, ranks: int, made_from: dict[str, Any], more: dict[str, Any]) -> dict[str, Any] | None:
     """Publish the data set, once all shards of all ranks are finished: its manifest, else None."""
+    directory = work.directory
     with one_rank_at_a_time(directory):
         manifest = complete_manifest(directory, made_from)
-        if manifest is not None:
-            return manifest
+        if manifest is not None:  # another rank was the last
+            return _tidied(work, manifest)
         notes = [work.finished(shard) for shard in range(work.text.count)]
         found = [note for note in notes if note is not None]
         if len(found) < len(notes):
+            _warn_of_absent(work, ranks)
             return None
-        manifest = {
-            "schema": SCHEMA,
-            **made_from,
-            "instances": sum(note["instances"] for note in found),
-            **more,
-            "counts": {name: sum(note["counts"][name] for note in found) for name in _COUNTS},
-            "files": [
-                {key: note[key] for key in ("name", "instances", "bytes")} for note in found if note["bytes"]
-            ],
-        }
+        manifest = {"schema": SCHEMA, **made_from, **more, **_sums(found)}
         if not manifest["instances"]:
             raise StageError("the corpus holds no text: no line of it has a token")
         publish(directory, work.staging, manifest)
-        (directory / ".lock").unlink()  # who waits for it finds the manifest
+        return _tidied(work, manifest)
+
+
+def _tidied(work: Work, manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest, once nothing is left but the data set; a rank that waits for the lock finds that."""
+    shutil.rmtree(work.staging, ignore_errors=True)
+    (work.directory / ".lock").unlink()
     return manifest
+
+
+def _sums(notes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "instances": sum(note["instances"] for note in notes),
+        "text_sha256": [note["text_sha256"] for note in notes],
+        "counts": {name: sum(note["counts"][name] for note in notes) for name in _COUNTS},
+        "files": [
+            {key: note[key] for key in ("name", "instances", "bytes")} for note in notes if note["bytes"]
+        ],
+    }
+
+
+def _warn_of_absent(work: Work, ranks: int) -> None:
+    absent = [str(rank) for rank in range(ranks) if not work.trace(rank).exists()]
+    if absent:
+        say(
+            f"warning: rank {', '.join(absent)} left no trace in {work.directory}: it has not begun, or has "
+            "a directory of its own, and then no data set becomes complete: let each host make it all "
+            "(every_host in jobs/pretraining-data.yaml)"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -28,6 +29,13 @@ class TextShards:
         for path, first, last in self._files():
             if start < last and first < end:
                 yield from blocks_of_file(path, max(start, first) - first, min(end, last) - first)
+
+    def sha256(self, index: int) -> str:
+        """Of what `blocks` gives, in hexadecimal."""
+        digest = hashlib.sha256()
+        for block in self.blocks(index):
+            digest.update(block)
+        return digest.hexdigest()
 
     def _files(self) -> Iterator[tuple[Path, int, int]]:
         """Each file with the bytes of the corpus that it holds."""

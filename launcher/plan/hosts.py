@@ -82,6 +82,7 @@ def _job_values(gang: Gang) -> Mapping[str, Any]:
         "ranks": gang.meet.ranks,
         "device": gang.cluster.device.value,
         "ascend": gang.cluster.device.is_ascend,
+        "in_container": gang.in_containers,
         "driver": gang.cluster.driver.root,
         "parameters": gang.job.script.parameters if gang.job.script else {},
         "command": gang.job.command or (),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tinybert.extract import main as extract
+from tinybert.pretraining_data import main as pretraining_data
 from tinybert.tfrecord import decode_example, read_records
 
 from tests.e2e.conftest import LocalPlace
@@ -84,3 +85,29 @@ def test_two_ranks_make_records_of_a_task(place: LocalPlace):
         assert [record["label_ids"] for record in records] == [[1], [0]]
     first, second = logs(place)
     assert "train.tfrecord: 2 records" in first and "dev.tfrecord: 2 records" in second
+
+
+def test_two_ranks_make_pretraining_data(place: LocalPlace):
+    text, out, alone, vocab = (place.path / name for name in ("text", "records", "alone", "vocab.txt"))
+    text.mkdir()
+    for number in range(2):
+        document = "a b c.\nb b a.\nc a.\n\n" * 30_000
+        (text / f"part-{number}.txt").write_text(document)
+    vocab.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\n.\n")
+    options = {"max_seq_length": 16, "max_predictions_per_seq": 3, "dupe_factor": 1, "shard_mb": 1}
+    words = ["--set", "ranks=2", "--set", "needs.disk=1MB", "--set", "script.parameters.workers=1"]
+    for name, value in options.items():
+        words += ["--set", f"script.parameters.{name}={value}"]
+    for name, source in (("text", text), ("vocabulary", vocab), ("output", out)):
+        words += ["--set", f"volumes.{name}.source={source}"]
+    done = place.run(JOBS / "pretraining-data.yaml", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    given += [f"--corpus={text}/*.txt", f"--vocab={vocab}", f"--out={alone}", "--stream", "--workers=1"]
+    assert pretraining_data(given) == 0
+    made = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert sorted(made) == ["manifest.json", *(f"part-0000{shard}-of-00002.tfrecord" for shard in range(2))]
+    assert made == {path.name: path.read_bytes() for path in alone.iterdir()}
+    first, second = logs(place)
+    assert "shard 0: " in first and "shard 1: " not in first
+    assert "shard 1: " in second and "shard 0: " not in second

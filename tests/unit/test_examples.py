@@ -24,3 +24,24 @@ def test_every_job_can_be_planned_on_this_machine(job: Path) -> None:
 def test_the_rank_table_beside_a_cluster_file_is_rendered_from_it(name: str) -> None:
     cluster = load_cluster(CLUSTERS / f"{name}.yaml", environ={})
     check_text(CLUSTERS / f"{name}.json", rank_table_of_all(cluster))
+
+
+def script_of_first_rank(job: str, *overrides: str) -> str:
+    planned = plan(
+        load(CLUSTERS / "example-2x8.yaml", REPOSITORY / "jobs" / job, overrides=overrides, environ={})
+    )
+    return dict(planned.hosts[0].files)[planned.members[0].script]
+
+
+@pytest.mark.parametrize("job", ["pretraining-data.yaml", "prepare.yaml"])
+def test_what_is_compiled_in_a_container_is_kept_in_its_output(job: str) -> None:
+    script = script_of_first_rank(job, "image=i", "volumes.output.source=/data/out")
+    assert "export TINYBERT_KERNEL_CACHE=/launcher/output/.kernels\n" in script
+
+
+def test_every_host_makes_all_pretraining_data_where_that_is_asked_for() -> None:
+    alone = "export RANK_ID=0 RANK_SIZE=1 "
+    assert alone not in script_of_first_rank("pretraining-data.yaml", "ranks=2")
+    asked = script_of_first_rank("pretraining-data.yaml", "ranks=2", "script.parameters.every_host=true")
+    assert alone in asked
+    assert "every" not in asked.split("exec python", 1)[1]

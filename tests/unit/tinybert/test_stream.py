@@ -108,7 +108,9 @@ def test_output_does_not_depend_on_workers_and_ranks(tmp_path, given, monkeypatc
         monkeypatch.setenv("RANK_ID", rank)
         assert run(given, tmp_path / "ranks") == 0
         if rank == "1":
-            assert "this rank has finished" in capsys.readouterr().err
+            said = capsys.readouterr().err
+            assert "this rank has finished" in said
+            assert f"warning: rank 0 left no trace in {tmp_path / 'ranks'}" in said
             assert not (tmp_path / "ranks" / "manifest.json").exists()
     assert content(tmp_path / "one") == content(tmp_path / "three") == content(tmp_path / "ranks")
     manifest = json.loads((tmp_path / "one" / "manifest.json").read_text())
@@ -131,6 +133,39 @@ def test_finished_shards_are_not_made_again(tmp_path, given, monkeypatch, capsys
     assert content(tmp_path / "out") == content(tmp_path / "again")
     assert run(given, tmp_path / "out") == 0
     assert "out is up to date" in capsys.readouterr().err
+
+
+def change_a_letter(path):
+    text = path.read_bytes()
+    path.write_bytes(text.replace(b"a", b"b", 1))
+
+
+def test_changed_text_of_equal_size_is_made_again(tmp_path, given, monkeypatch, capsys):
+    """When all was finished, and when only a part was: only what has changed."""
+    assert run(given, tmp_path / "out") == 0
+    before = content(tmp_path / "out")
+    change_a_letter(tmp_path / "0.txt")
+    monkeypatch.setenv("RANK_SIZE", "2")
+    assert run(given, tmp_path / "out") == 0  # shards 0, 2, 4, 6
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    change_a_letter(tmp_path / "0.txt")
+    monkeypatch.delenv("RANK_SIZE")
+    capsys.readouterr()
+    assert run(given, tmp_path / "out") == 0
+    assert "8 of 8 shards are for this rank, 3 are finished" in capsys.readouterr().err
+    after = content(tmp_path / "out")
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"part-00000-of-00008.tfrecord", "manifest.json"}
+
+
+def test_a_rank_that_comes_when_all_is_published_does_nothing(tmp_path, given, monkeypatch):
+    """It has looked for a manifest before, as ranks do that begin together after a kill."""
+    assert run(given, tmp_path / "out") == 0
+    before = content(tmp_path / "out")
+    monkeypatch.setattr("tinybert.pretraining_data.manifest_of_text", lambda *_: None)
+    monkeypatch.setattr("tinybert.stream._results", lambda *_: pytest.fail("it makes shards"))
+    assert run(given, tmp_path / "out") == 0
+    assert content(tmp_path / "out") == before
 
 
 def test_killed_while_publishing_nothing_is_made_again(tmp_path, given, monkeypatch, capsys):
