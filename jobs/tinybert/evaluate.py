@@ -21,7 +21,9 @@ from tinybert.stage import StageError, run_stage, say
 from tinybert.task_records import TaskRecords, default_dev_split, open_task
 from tinybert.task_stage import load_task_model, open_encoder, require_head
 from tinybert.training import check_model_takes
-from tinybert.weights import SavedModel
+from tinybert.weights import CONFIG_FILE, SavedModel
+
+FINAL = "-final"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         run_scheduler()
         return
     data = _open_data(args)
-    models = [_open(Path(directory), data) for directory in args.model]
+    models = [_open(path, data) for directory in args.model for path in find_models(Path(directory))]
     rank = Rank.from_environment(args.device)
     start(rank, seed=0)
     results = [_result(saved, data, rank, args.batch_size) for saved in models]
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         action="append",
         metavar="DIR",
-        help="of finetune or task_distill; repeat it",
+        help="of finetune or task_distill, or a directory with such models somewhere below; repeat it",
     )
     add("--data", required=True, metavar="DIR", help="TFRecords of tinybert.glue")
     add("--split", metavar="NAME", help="default: dev")
@@ -72,6 +74,13 @@ def _open_data(args: argparse.Namespace) -> TaskRecords:
     if not data.labels_known:
         raise StageError(f"{data.path}: the labels of this split are not known; score another one")
     return data
+
+
+def find_models(directory: Path) -> list[Path]:
+    """The model in a directory, or the final ones of all trainings below it, by name."""
+    if (directory / CONFIG_FILE).is_file():
+        return [directory]
+    return sorted(path.parent for path in directory.rglob(f"*{FINAL}/{CONFIG_FILE}")) or [directory]
 
 
 def _open(directory: Path, data: TaskRecords) -> SavedModel:

@@ -116,6 +116,7 @@ def begin(run: TrainingRun) -> None:
 
 def execute(run: TrainingRun, loss: Any) -> None:
     """Train `loss` (a loss cell of tinybert.losses) to the end, and write the final model."""
+    began = time.monotonic()
     step = _build_step(run, loss)
     state = TrainingState(loss, step)
     done = _go_on(run, state)
@@ -135,7 +136,8 @@ def execute(run: TrainingRun, loss: Any) -> None:
     train(step, feed, run.plan, done, metrics, save, sink_columns)
     _check_equal_on_ranks(run.rank, state, run.plan.total_steps)
     if run.rank.id == 0:
-        described = run.store.described(run.plan.total_steps, run.info)
+        info = {**run.info, "seconds": round(time.monotonic() - began, 1)}  # since it was last started
+        described = run.store.described(run.plan.total_steps, info)
         write_model(run.store.final, state.final_files(), described, run.vocabulary)
         say(f"{run.store.final}: written after step {run.plan.total_steps}")
 

@@ -135,3 +135,49 @@ def test_records_that_change_under_training_are_noticed(write_records: Write) ->
     (opened.directory / "a.tfrecord").write_bytes(data[: len(data) // 2])
     with pytest.raises(StageError, match="20 records, but 40 when training began"):
         next(feed)
+
+
+@pytest.fixture
+def uneven(write_records: Write) -> RecordFiles:
+    """40 records of 1 to 8 tokens, five of each."""
+    examples = []
+    for number in range(40):
+        real = number % 8 + 1
+        mask = [1] * real + [0] * (8 - real)
+        examples.append({"input_ids": [number] * 8, "input_mask": mask, "segment_ids": [0] * 8})
+    return open_records(write_records(examples=examples), DISTILL_COLUMNS)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_batches_of_like_length_are_cut_and_hold_all_that_others_hold(
+    uneven: RecordFiles, ranks: int
+) -> None:
+    shares = [Sharding(4 // ranks, rank, ranks, 1, (2, 4, 8)) for rank in range(ranks)]
+    feeds = [batches(uneven, DISTILL_COLUMNS, share, LIMITS) for share in shares]
+    seen = []
+    for parts in islice(zip(*feeds, strict=True), 10):
+        ids, _, masks = (np.concatenate(column) for column in zip(*parts, strict=True))
+        seen += ids[:, 0].tolist()
+        assert ids.shape == masks.shape == (4, ids.shape[1])
+        assert ids.shape[1] in (2, 4, 8)
+        np.testing.assert_array_equal(masks.sum(1), ids[:, 0] % 8 + 1)
+    assert sorted(seen) == list(range(40))
+
+
+def test_what_is_left_at_the_end_of_an_epoch_is_joined_longest_first(uneven: RecordFiles) -> None:
+    """Batches of 12: ten records have up to two tokens, ten three or four, twenty more."""
+    share = Sharding(12, 0, 1, 1, (2, 4, 8))
+    feed = list(islice(batches(uneven, DISTILL_COLUMNS, share, LIMITS), 3))
+    assert share.steps_per_epoch(uneven) == 3
+    assert [ids.shape for ids, _, _ in feed] == [(12, 8), (12, 8), (12, 4)]
+    longest = np.concatenate([mask.sum(1) for _, _, mask in feed[:2]])
+    assert (longest > 4).sum() == 20
+
+
+def test_batches_of_like_length_go_on_at_any_step(uneven: RecordFiles) -> None:
+    share = Sharding(3, 0, 1, 7, (2, 4, 8))
+    whole = list(islice(batches(uneven, DISTILL_COLUMNS, share, LIMITS), 30))
+    rest = list(islice(batches(uneven, DISTILL_COLUMNS, share, LIMITS, 17), 13))
+    for expected, found in zip(whole[17:], rest, strict=True):
+        for left, right in zip(expected, found, strict=True):
+            np.testing.assert_array_equal(left, right)

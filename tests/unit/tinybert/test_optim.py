@@ -31,6 +31,26 @@ def test_learning_rate_step_by_step(ratio: float, power: float, total: int) -> N
 
 
 @pytest.mark.parametrize(
+    ("phase", "epochs", "warmup", "base"),
+    [("task_distill_1", 10, 210, 5e-5), ("task_distill_2", 3, 631, 2e-5), ("finetune", 3, 631, 2e-5)],
+)
+def test_learning_rates_of_sst2_as_the_reference_has_them(
+    phase: str, epochs: int, warmup: int, base: float
+) -> None:
+    """2,104 steps an epoch; phase 1 warms up for a tenth of one epoch, the others for a tenth of all."""
+    from mindspore import Tensor, int32
+    from tinybert.config import PROFILES
+    from tinybert.optim import WarmupPolynomialDecay, warmup_steps
+
+    train, total = getattr(PROFILES["base"], phase), 2104 * epochs
+    assert warmup_steps(train, total) == warmup
+    rates = WarmupPolynomialDecay(train, total).construct(Tensor(np.arange(total), int32)).asnumpy()
+    steps = np.arange(total)
+    rising, falling = base * (steps + 1) / warmup, base * (total - steps) / (total - warmup)
+    np.testing.assert_allclose(rates, np.where(steps < warmup, rising, falling), rtol=2e-4)
+
+
+@pytest.mark.parametrize(
     ("name", "decayed"),
     [
         ("network.encoder.layers.0.attention.query.weight", True),

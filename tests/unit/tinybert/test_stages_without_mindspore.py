@@ -13,6 +13,8 @@ import pytest
 from tinybert.config import ModelConfig
 from tinybert.weights import write_model
 
+from tests.unit.tinybert.small_tasks import write_task
+
 JOBS = Path(__file__).parents[3] / "jobs"
 Write = Callable[..., Path]
 RUN = """
@@ -40,7 +42,7 @@ def _run(stage: str, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("stage", ["pretrain", "general_distill"])
+@pytest.mark.parametrize("stage", ["pretrain", "general_distill", "finetune", "task_distill"])
 def test_help(stage: str) -> None:
     result = _run(stage, "--help")
     assert (result.returncode, result.stderr) == (0, "")
@@ -83,3 +85,84 @@ def test_a_teacher_that_cannot_teach_this_student_is_refused(write_records: Writ
     result = _run("general_distill", "--data", str(write_records()), *places)
     assert result.returncode == 2
     assert "3 layers are not a multiple of the student's 2; num_attention_heads differs" in result.stderr
+
+
+def _teacher(directory: Path, head: bool = True, outputs: int = 2, **info: object) -> Path:
+    """What the stages look at before they read weights."""
+    tensors = {"bert.pooler.bias": np.zeros(4, np.float32)}
+    if head:
+        tensors["classifier.weight"] = np.zeros((outputs, 4), np.float32)
+    size = ModelConfig(50, 4, 2, 2, 8, max_position_embeddings=16)
+    write_model(directory, {"model.safetensors": tensors}, {"model": size.to_dict(), **info})
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("teacher", "message"),
+    [
+        (
+            {"head": False},
+            "no fine-tuned head (classifier.weight): a BERT that was only pretrained knows nothing",
+        ),
+        ({"outputs": 3}, "its head has 3 outputs, but sst2 needs 2"),
+        (
+            {"target": {"task": "rte", "kind": "classes", "labels": ["entailment", "not_entailment"]}},
+            "fine-tuned for rte, other labels than these records'",
+        ),
+        ({"vocab_sha256": "cd"}, "train.tfrecord was made with another vocabulary than"),
+    ],
+)
+def test_a_teacher_of_another_task_or_of_none_is_refused(tmp_path: Path, teacher: dict, message: str) -> None:
+    data = write_task(tmp_path / "data")
+    places = ["--data", str(data), "--teacher", str(_teacher(tmp_path / "teacher", **teacher))]
+    result = _run(
+        "task_distill", *places, "--output", str(tmp_path / "out"), "--phase", "2", "--from-scratch"
+    )
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+    places[2:3] = ["--model"]
+    result = _run("evaluate", *places)
+    assert (result.returncode, message.replace("train.", "dev.") in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "options", "message"),
+    [
+        ("finetune", ["--train-split", "test"], "the labels of this split are not known"),
+        ("finetune", ["--lengths", "8,x"], "'8,x' is no list of whole numbers"),
+        ("finetune", ["--lengths", "0"], "0 is below 1"),
+        ("finetune", ["--init", "none"], "not allowed with argument"),
+        ("task_distill", ["--temperature", "0"], "--temperature is 0.0: it must be above 0"),
+        (
+            "task_distill",
+            ["--dev-split", "gone"],
+            "gone.tfrecord: no such file (splits there: dev, test, train)",
+        ),
+        ("task_distill", ["--dev-split", "test"], "test.tfrecord: other labels than those of the training"),
+        ("task_distill", ["--phase", "3"], "invalid choice: 3"),
+        ("evaluate", ["--split", "test"], "the labels of this split are not known; score another one"),
+    ],
+)
+def test_wrong_options_of_the_stages_of_a_task(
+    tmp_path: Path, stage: str, options: list[str], message: str
+) -> None:
+    data = write_task(tmp_path / "data", train=40, dev=21, test=3)
+    own = {
+        "finetune": ["--output", str(tmp_path / "out"), "--from-scratch", str(data / "vocab.txt")],
+        "task_distill": ["--output", str(tmp_path / "out"), "--phase", "1", "--from-scratch"],
+        "evaluate": [],
+    }[stage]
+    if stage != "finetune":
+        own += ["--teacher" if stage == "task_distill" else "--model", str(_teacher(tmp_path / "teacher"))]
+    result = _run(stage, "--data", str(data), *own, *options)
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_vocabulary_that_the_records_were_not_made_with_is_refused(tmp_path: Path) -> None:
+    data = write_task(tmp_path / "data")
+    other = tmp_path / "vocab.txt"
+    other.write_bytes((data / "vocab.txt").read_bytes() + b"more\n")
+    result = _run(
+        "finetune", "--data", str(data), "--output", str(tmp_path / "out"), "--from-scratch", str(other)
+    )
+    assert (result.returncode, "was made with another vocabulary than" in result.stderr) == (2, True)
