@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from launcher.errors import LauncherError
 from launcher.hosts import RemoteError
 from launcher.images.post import Door, Parcel, Post, Spoilt
-from launcher.images.progress import await_all
+from launcher.images.progress import await_all, workers
 from launcher.spec.wording import in_units
 
 Outcome = LauncherError | None
@@ -27,6 +26,7 @@ class Chain:
     tell: Callable[[str], None]
     stop: Callable[[], None]
     _there: dict[str, int] = field(default_factory=dict)
+    _loaded: list[str] = field(default_factory=list)
     _over: bool = False
 
     def run(self) -> dict[str, Outcome]:
@@ -36,13 +36,14 @@ class Chain:
         """
         receivers = self.posts[1:]
         self._there = dict.fromkeys((post.label for post in receivers), 0)
-        with ThreadPoolExecutor(max_workers=max(1, len(receivers))) as pool:
+        with workers(len(receivers)) as pool:
             futures = {
                 pool.submit(self._receive, index): post for index, post in enumerate(receivers, start=1)
             }
             try:
-                await_all(futures, self._look, lambda: self.tell(progress(self._there, self.parcel.size)))
+                await_all(futures, self._look, self._say)
             except BaseException as error:
+                self._over = True
                 for post in self.posts:
                     post.close(keep=not isinstance(error, LauncherError))  # a cancelled run leaves nothing
                 raise
@@ -51,6 +52,9 @@ class Chain:
     def _look(self) -> None:
         self.stop()
         self._end_without_source()
+
+    def _say(self) -> None:
+        self.tell(progress(self._there, self.parcel.size, self._loaded))
 
     def _end_without_source(self) -> None:
         """Where the first is lost and none of the others has all, nothing more will come."""
@@ -66,6 +70,7 @@ class Chain:
             post.room_for(self.parcel.size)
             self._fetch(index)
             post.load()
+            self._loaded.append(post.label)
         except LauncherError as error:
             return error
         return None
@@ -111,9 +116,12 @@ class Chain:
         self._there[post.label] = there
 
 
-def progress(there: dict[str, int], size: int) -> str:
+def progress(there: Mapping[str, int], size: int, loaded: Sequence[str]) -> str:
     """How far the last host is, in words."""
     last = min(there, key=lambda label: there[label])
+    if there[last] >= size:
+        where = f"host {last}" if len(there) == 1 else f"all {len(there)} hosts"
+        return f"{in_units(size)} are on {where}, {len(loaded)} of {len(there)} loaded"
     whole = sum(each >= size for each in there.values())
     words = f"{in_units(there[last])} of {in_units(size)} are on host {last}"
     return words if len(there) == 1 else f"{words}, the last; whole on {whole} of {len(there)}"

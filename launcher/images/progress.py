@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -52,6 +52,16 @@ def follow(host: Host, note: Callable[[str], None], text: str, *words: str) -> N
             elif state == "done":
                 return
     raise HostError(f"host {host.label}: contact lost while it was getting an image")
+
+
+@contextmanager
+def workers(most: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads. After an error nobody waits for what they are at: it ends with the connections."""
+    pool = ThreadPoolExecutor(max_workers=max(1, most))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def await_all(futures: Iterable[Future[Result]], look: Callable[[], None], say: Callable[[], None]) -> None:

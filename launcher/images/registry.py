@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from launcher.errors import CheckFailed, LauncherError
@@ -13,7 +12,7 @@ from launcher.hosts.fence import checked
 from launcher.hosts.fleet import together
 from launcher.images.identity import Image
 from launcher.images.order import Order
-from launcher.images.progress import await_all, follow
+from launcher.images.progress import await_all, follow, workers
 from launcher.images.refusals import require_architecture
 from launcher.remote import script
 from launcher.spec.wording import some
@@ -60,13 +59,12 @@ class _Pulls:
 
     def run(self, labels: Sequence[str]) -> dict[str, Image | LauncherError]:
         """What each has got, or why it has not."""
-        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        with workers(_AT_ONCE) as pool:
             futures = {label: pool.submit(self._try, label) for label in labels}
             try:
                 await_all(futures.values(), self.order.stop, self._say)
             except BaseException:
                 self._over.set()
-                pool.shutdown(cancel_futures=True)
                 raise
         return {label: future.result() for label, future in futures.items()}
 

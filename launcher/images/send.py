@@ -14,6 +14,7 @@ from launcher.images.identity import Image, files_left_out, layers_there
 from launcher.images.keys import Pass, new_pass
 from launcher.images.order import Order
 from launcher.images.post import BEATS, Parcel, Post, Site
+from launcher.images.progress import await_all, workers
 from launcher.images.stock import Stock
 from launcher.repeat import repeating
 from launcher.spec.wording import in_units
@@ -98,7 +99,7 @@ def _send_to(order: Order, origin: Host, labels: Sequence[str], there: int) -> F
     with _posts() as posts, repeating(lambda: _beat(posts), BEATS):
         try:
             posts.append(Post(origin, order.sites.get(origin.label) or _site_here(), token, keys))
-            parcel = _parcel(posts[0], order.image, there)
+            parcel = _parcel(order, posts[0], there)
         except (RemoteError, HostError) as error:
             return dict.fromkeys([*labels, origin.label], error)
         _say_start(order, origin, labels, parcel, there)
@@ -145,10 +146,20 @@ def _site_here() -> Site:
     return Site(f"{gettempdir()}/launcher-images", host_ip=None)
 
 
-def _parcel(source: Post, image: str, there: int) -> Parcel:
-    if not there:
-        return source.save(image)
-    return source.pack(files_left_out(source.unpack(image), there))
+def _parcel(order: Order, source: Post, there: int) -> Parcel:
+    """Raises RemoteError, HostError, and what `order.stop` raises."""
+
+    def make() -> Parcel:
+        if not there:
+            return source.save(order.image)
+        return source.pack(files_left_out(source.unpack(order.image), there))
+
+    with workers(1) as pool:
+        made = pool.submit(make)
+        await_all(
+            [made], order.stop, lambda: order.tell(f"image {order.image}: host {source.label} saves it")
+        )
+    return made.result()
 
 
 def _say_start(order: Order, origin: Host, labels: Sequence[str], parcel: Parcel, there: int) -> None:

@@ -13,7 +13,7 @@ server= word=
 clean() {
     trap '' HUP PIPE TERM
     [ -z "$server" ] || kill "$server" 2>/dev/null
-    [ ! -f "$keys/fetching" ] || kill "$(cat "$keys/fetching")" 2>/dev/null
+    for at in "$keys/fetching" "$dir/saving"; do [ ! -f "$at" ] || kill "$(cat "$at")" 2>/dev/null; done
     # under another name: who still reads it from here ends
     [ "$word" != over ] && [ -n "$sum" ] && mv "$dir/parcel" "$dir/kept" 2>/dev/null || rm -rf "$dir"
     rm -rf "$keys"

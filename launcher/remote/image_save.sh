@@ -2,9 +2,12 @@
 # SHA-256, of one that is unpacked its manifest
 dir=$1 sudo=$2 image=$3 how=$4
 umask 077
-save() { docker_as "$sudo" save "$image"; }
-if [ "$how" = whole ]; then
-    save >"$dir/parcel" && stat -c %s "$dir/parcel" && sha256 <"$dir/parcel"
-else
-    mkdir "$dir/tree" && save | tar -xf - -C "$dir/tree" && cat "$dir/tree/manifest.json"
-fi
+[ "$how" = whole ] && into=$dir/parcel || { into=$dir/pipe && mkdir "$dir/tree" && mkfifo "$into"; } || exit 1
+set -- ${sudo:+sudo -n} docker save "$image"
+"$@" >"$into" &
+saver=$!
+echo "$saver" >"$dir/saving" # ends with the delivery, too
+[ "$how" = whole ] || tar -xf "$into" -C "$dir/tree"
+unpacked=$?
+wait "$saver" && [ "$unpacked" = 0 ] && rm "$dir/saving" || exit 1
+if [ "$how" = whole ]; then stat -c %s "$into" && sha256 <"$into"; else cat "$dir/tree/manifest.json"; fi

@@ -19,6 +19,8 @@ from tests.cluster.delivered import (
     received,
 )
 
+SAVES = "pgrep -fx 'sleep 3000'"
+
 
 def slowly(place, bed, image_name: str, rate: str = "40mbit", last: str = "h2"):
     """A push of 20 MB over slow links, once some of it has arrived at the last host."""
@@ -92,6 +94,22 @@ def test_a_cancelled_run_leaves_nothing_of_its_image(place, bed, image_name):
     assert place.launcher("cancel", run).returncode in (0, ExitCode.CANCELLED)
     assert_nothing_left(bed)
     assert image_id(bed, "h2", image_name) == ""
+
+
+@pytest.mark.full
+def test_a_run_that_is_cancelled_while_the_image_is_saved_ends_at_once(place, bed, image_name):
+    derive(bed, "h1", image_name)
+    docker = bed.ssh("h1", "command -v docker").stdout.strip()
+    hangs = f'#!/bin/sh\n[ "$1" != save ] || exec sleep 3000\nexec {docker}.is "$@"\n'
+    bed.exec("h1", f"mv {docker} {docker}.is && printf '{hangs}' >{docker} && chmod 755 {docker}")
+    try:
+        run = place.detached(place.job("true", ranks=4, placement="spread", image=image_name))
+        place.wait_for(lambda: left(bed, "h1", SAVES))
+        assert place.launcher("cancel", run).returncode in (0, ExitCode.CANCELLED)
+        place.wait_for(lambda: left(bed, "h1", SAVES) == "")
+    finally:
+        bed.exec("h1", f"mv {docker}.is {docker}")
+    assert_nothing_left(bed)
 
 
 @pytest.mark.full

@@ -167,5 +167,7 @@ def test_without_the_one_that_sends_all_end_and_nobody_tries_another_way() -> No
 
 
 def test_progress_names_the_last() -> None:
-    assert progress({"b": 50}, 100) == "50 B of 100 B are on host b"
-    assert progress({"b": 100, "c": 7}, 100) == "7 B of 100 B are on host c, the last; whole on 1 of 2"
+    assert progress({"b": 50}, 100, []) == "50 B of 100 B are on host b"
+    assert progress({"b": 100, "c": 7}, 100, []) == "7 B of 100 B are on host c, the last; whole on 1 of 2"
+    assert progress({"b": 100}, 100, []) == "100 B are on host b, 0 of 1 loaded"
+    assert progress({"b": 100, "c": 100}, 100, ["c"]) == "100 B are on all 2 hosts, 1 of 2 loaded"
