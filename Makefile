@@ -122,11 +122,13 @@ bench-launch: $(VENV)/.dev
 bench-images: $(VENV)/.dev
 	$(BIN)/python -m tests.bench.images $(ARGS)
 
-# What pretraining data costs. TEXT= a corpus, VOCAB= its vocabulary; REFERENCE= a checkout of google-research/bert, whose
-# script ARGS=--reference-python=… runs, a Python that has TensorFlow.
+# What data costs. TEXT= a corpus, VOCAB= its vocabulary; REFERENCE= a checkout of google-research/bert, whose script
+# ARGS=--reference-python=… runs, a Python that has TensorFlow; DUMP= of Wikipedia. Prints Markdown; ARGS=--write=docs/benchmarks.md
+# puts it there.
 bench-data: $(VENV)/.dev
 	@test -n '$(TEXT)' -a -n '$(VOCAB)' || { echo "give TEXT= (a sentence a line) and VOCAB=" >&2; exit 2; }
-	$(BIN)/python -m tests.bench.data --text='$(TEXT)' --vocab='$(VOCAB)' $(if $(REFERENCE),--reference='$(REFERENCE)') $(ARGS)
+	$(BIN)/python -m tests.bench.data --text='$(TEXT)' --vocab='$(VOCAB)' $(if $(REFERENCE),--reference='$(REFERENCE)') \
+	  $(if $(DUMP),--dump='$(DUMP)') $(ARGS)
 
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden
