@@ -1,4 +1,5 @@
 # make gd-8p     general distillation of TinyBERT: 8 CPU ranks here, or 8 NPUs with CLUSTER=
+# make td-sst2   DATA= SST-2 of GLUE: teacher, student distilled in two phases, student without a teacher, on SEEDS= 1 2 3
 # make smoke     do all ranks add up, and how fast: a minute before a job of hours; CLUSTER=, RANKS=, ARGS=
 # make test      everything that is tested on one machine
 # make test-cluster   runs over many hosts, which it makes on this machine (root); FULL=1 for the long tests
@@ -16,11 +17,11 @@ RANKS   ?=
 STEPS   ?=
 ARGS    ?=
 
-.PHONY: bench-data bench-images bench-launch help smoke setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
+.PHONY: td-sst2 bench-data bench-images bench-launch help smoke setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '1,7s/^# //p' Makefile
+	@sed -n '1,8s/^# //p' Makefile
 
 # ---- set-up: a virtual environment, made anew when its requirements change
 
@@ -67,6 +68,53 @@ endif
 gd-8p: $(VENV)/.cpu $(GD_NEEDS)
 	$(RUN) jobs/gd-8p.yaml $(GD_SET) $(if $(RANKS),--set ranks=$(RANKS)) \
 	  $(if $(STEPS),--set script.parameters.steps=$(STEPS)) $(ARGS)
+
+# Task distillation on SST-2 in small: for each seed a teacher, a student by phases 1 and 2, and a student without a
+# teacher; then all of them on every row of dev. What is there is not made again.
+SEEDS    ?= 1 2 3
+TD_SET   := --set 'volumes.dataset.source=$(PREPARED)/records' --set 'script.parameters.lengths="8,16,32"'
+TD_MODEL := teacher/model-final plain/model-final td1/student-final td2/student-final
+FINETUNE  = $(RUN) jobs/finetune.yaml $(TD_SET) --set 'volumes.vocabulary.source=$(or $(and $(VOCAB),$(abspath $(VOCAB))),$(PREPARED)/vocab.txt)'
+DISTIL    = $(RUN) jobs/td-sst2.yaml $(TD_SET) --set 'volumes.teacher.source=$(PREPARED)/seed-$*/teacher/model-final'
+SEEDED    = --set script.parameters.seed=$* --set 'volumes.output.source=$(PREPARED)/seed-$*/$(1)' $(foreach each,$(2),--set script.parameters.$(each))
+
+ifeq ($(CLUSTER)|$(wildcard $(DATA)/train.tsv),rank_tables/local.yaml|$(DATA)/train.tsv)
+td-sst2: $(foreach seed,$(SEEDS),$(foreach model,$(TD_MODEL),$(PREPARED)/seed-$(seed)/$(model)/config.json))
+	$(RUN) jobs/evaluate.yaml --set 'volumes.dataset.source=$(PREPARED)/records' \
+	  --set 'volumes.model.source=$(PREPARED)' --set 'volumes.output.source=$(PREPARED)/evaluation' $(ARGS)
+	@PYTHONPATH=jobs $(BIN)/python -m tinybert.distillation_table '$(PREPARED)/evaluation/evaluation.json'
+else
+td-sst2:
+	@echo "give DATA=, a directory with train.tsv and dev.tsv of SST-2 (GLUE); for other clusters there are" \
+	  "jobs/glue.yaml, finetune.yaml, td-sst2.yaml and evaluate.yaml (docs/td.md)" >&2; exit 2
+endif
+
+$(PREPARED)/records/dev.tfrecord.json: $(wildcard $(DATA)/train.tsv $(DATA)/dev.tsv) $(VOCAB) | $(VENV)/.cpu
+	@mkdir -p '$(PREPARED)'
+	$(RUN) jobs/sst2.yaml --set 'volumes.data.source=$(abspath $(DATA))' --set 'volumes.output.source=$(PREPARED)' \
+	  $(if $(VOCAB),--set 'volumes.vocabulary={source: "$(abspath $(VOCAB))"}')
+	@touch $@
+
+$(PREPARED)/seed-%/teacher/model-final/config.json: $(PREPARED)/records/dev.tfrecord.json
+	@mkdir -p '$(PREPARED)/seed-$*/teacher'
+	$(FINETUNE) $(call SEEDED,teacher,epochs=3 dropout=0.1)
+	@touch $@
+
+$(PREPARED)/seed-%/plain/model-final/config.json: $(PREPARED)/records/dev.tfrecord.json
+	@mkdir -p '$(PREPARED)/seed-$*/plain'
+	$(FINETUNE) $(call SEEDED,plain,size=student epochs=5 dropout=0.1 learning_rate=1e-3)
+	@touch $@
+
+$(PREPARED)/seed-%/td1/student-final/config.json: $(PREPARED)/seed-%/teacher/model-final/config.json
+	@mkdir -p '$(PREPARED)/seed-$*/td1'
+	$(DISTIL) $(call SEEDED,td1,phase=1 from_scratch=true epochs=2 learning_rate=1e-3)
+	@touch $@
+
+$(PREPARED)/seed-%/td2/student-final/config.json: $(PREPARED)/seed-%/td1/student-final/config.json
+	@mkdir -p '$(PREPARED)/seed-$*/td2'
+	$(DISTIL) --set 'volumes.student.source=$(PREPARED)/seed-$*/td1/student-final' \
+	  $(call SEEDED,td2,phase=2 epochs=4 dropout=0.1 learning_rate=1e-3)
+	@touch $@
 
 smoke: $(VENV)/.cpu
 	$(BIN)/launcher smoke --cluster '$(CLUSTER)' $(if $(RANKS),--ranks $(RANKS)) $(ARGS)
