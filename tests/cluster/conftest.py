@@ -21,7 +21,6 @@ HOSTS = ("h1", "h2")
 """There from the start; a test that needs more says `bed.up(8)`."""
 NEEDED = (
     "dockerd",
-    "docker-registry",
     "docker",
     "sshd",
     "ssh",

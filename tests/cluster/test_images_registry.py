@@ -11,7 +11,7 @@ import pytest
 from launcher.errors import ExitCode
 from tests.cluster.bed import Testbed
 from tests.cluster.delivered import NAME, derive, derive_for_arm, image_id
-from tests.cluster.registry import PASSWORD, USER, Registry
+from tests.cluster.registry import PASSWORD, PROGRAM, USER, Registry, is_installed
 
 HOSTS = ("h1", "h2")
 
@@ -19,6 +19,8 @@ HOSTS = ("h1", "h2")
 @pytest.fixture
 def serve(bed: Testbed, tmp_path: Path) -> Iterator[Callable[..., Registry]]:
     """Starts a registry; hosts have neither its images nor logins to it afterwards."""
+    if not is_installed():
+        pytest.skip(f"needs {PROGRAM}")
     started: list[Registry] = []
 
     def start(*, locked: bool = False) -> Registry:
