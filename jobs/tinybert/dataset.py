@@ -116,7 +116,10 @@ def _count(files: tuple[Path, ...]) -> int:
 
 
 def common_lengths(files: tuple[Path, ...], columns: tuple[str, ...]) -> dict[str, int]:
-    """Number of values of each column, from the first record of every file."""
+    """Number of values of each column, from the first record of every file.
+
+    Raises StageError where a file is empty, lacks a column, or has other shapes than the first one.
+    """
     lengths: dict[str, int] = {}
     for path in files:
         found = _first_lengths(path, columns)

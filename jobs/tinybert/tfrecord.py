@@ -109,19 +109,32 @@ def decode_example(data: bytes) -> dict[str, list]:
             for number, entry in _fields(features)
             if number == 1
         )
-    except (IndexError, struct.error, TypeError, UnicodeDecodeError) as error:
-        raise StageError(f"a record of {len(data)} bytes is no tf.train.Example: {error}") from error
+    except _MALFORMED as error:
+        raise _no_example(data, error) from error
 
 
 def decode_feature(data: bytes, name: str) -> list:
-    """One feature of a tf.train.Example, the others unparsed; empty where there is none of that name."""
+    """One feature of a tf.train.Example, the others unparsed; empty where there is none of that name.
+
+    Raises StageError where the data is no tf.train.Example.
+    """
     wanted = name.encode()
-    for _, features in _fields(data):
-        for _, entry in _fields(features):
-            fields = dict(_fields(entry))
-            if fields.get(1) == wanted:
-                return _decode_feature(fields.get(2, b""))
+    try:
+        for _, features in _fields(data):
+            for _, entry in _fields(features):
+                fields = dict(_fields(entry))
+                if fields.get(1) == wanted:
+                    return _decode_feature(fields.get(2, b""))
+    except _MALFORMED as error:
+        raise _no_example(data, error) from error
     return []
+
+
+_MALFORMED = (IndexError, struct.error, TypeError, UnicodeDecodeError)
+
+
+def _no_example(data: bytes, error: Exception) -> StageError:
+    return StageError(f"a record of {len(data)} bytes is no tf.train.Example: {error}")
 
 
 def _decode_entry(entry: bytes) -> tuple[str, list]:

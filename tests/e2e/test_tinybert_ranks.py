@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +16,9 @@ import pytest
 from tinybert.tfrecord import encode_example, write_record
 from tinybert.weights import read_tensors
 
+from tests.e2e.ranks import SECONDS, environment, run_on_two_ranks, two_ranks
+
 pytestmark = pytest.mark.mindspore
-JOBS = Path(__file__).parents[2] / "jobs"
-SECONDS = 240
 LENGTH, PREDICTIONS, VOCAB_SIZE = 16, 4, 100
 FINAL = {"pretrain": "teacher-final", "general_distill": "student-final"}
 
@@ -61,7 +58,7 @@ def one_rank(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("one")
     for stage in ("pretrain", "general_distill"):
         command = _command(stage, data, directory / stage, directory, batch_size=8)
-        subprocess.run(command, env=_environment(directory / stage / "LOG0"), timeout=SECONDS, check=True)
+        subprocess.run(command, env=environment(directory / stage / "LOG0"), timeout=SECONDS, check=True)
     return directory
 
 
@@ -90,54 +87,12 @@ def _command(stage: str, data: Path, output: Path, one_rank: Path, batch_size: i
     ]
 
 
-def _environment(log_dir: Path, **more: str) -> dict[str, str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MS_", "RANK_", "DEVICE_"))
-    }
-    return {**kept, "PYTHONPATH": str(JOBS), "LAUNCHER_LOG_DIR": str(log_dir), **more}
-
-
-@contextmanager
-def _two_ranks(command: list[str], log_dir: Path) -> Iterator[list[subprocess.Popen]]:
-    """Scheduler, rank 0 and rank 1; whatever is left of them at the end is killed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    cluster = {"MS_WORKER_NUM": "2", "MS_SCHED_HOST": "127.0.0.1", "MS_SCHED_PORT": port}
-    roles = [{"MS_ROLE": "MS_SCHED"}]
-    roles += [
-        {
-            "MS_ROLE": "MS_WORKER",
-            "MS_NODE_ID": str(i),
-            "RANK_ID": str(i),
-            "RANK_SIZE": "2",
-            "DEVICE_ID": str(i),
-        }
-        for i in range(2)
-    ]
-    processes = []
-    try:
-        for name, role in zip(("LOG_SCHED", "LOG0", "LOG1"), roles, strict=True):
-            environment = _environment(log_dir / name, **cluster, **role)
-            processes.append(subprocess.Popen(command, env=environment))
-        yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def _run_on_two_ranks(command: list[str], log_dir: Path) -> list[int]:
-    with _two_ranks(command, log_dir) as processes:
-        return [process.wait(SECONDS) for process in processes]
-
-
 @pytest.mark.parametrize("stage", ["pretrain", "general_distill"])
 def test_two_ranks_equal_one_rank_with_the_doubled_batch(
     stage: str, data: Path, one_rank: Path, tmp_path: Path
 ) -> None:
     command = _command(stage, data, tmp_path, one_rank)
-    assert _run_on_two_ranks(command, tmp_path) == [0, 0, 0]
+    assert run_on_two_ranks(command, tmp_path) == [0, 0, 0]
     expected, found = _model(one_rank / stage, stage), _model(tmp_path, stage)
     assert found.keys() == expected.keys()
     for name, values in found.items():
@@ -153,10 +108,10 @@ def test_two_ranks_that_resume_equal_two_unbroken_ones_bit_by_bit(
     data: Path, one_rank: Path, tmp_path: Path
 ) -> None:
     command = [*_command("general_distill", data, tmp_path, one_rank), "--resume"]
-    assert _run_on_two_ranks(command, tmp_path / "first") == [0, 0, 0]
+    assert run_on_two_ranks(command, tmp_path / "first") == [0, 0, 0]
     unbroken = _model(tmp_path, "general_distill")
     shutil.rmtree(tmp_path / FINAL["general_distill"])
-    assert _run_on_two_ranks(command, tmp_path / "second") == [0, 0, 0]
+    assert run_on_two_ranks(command, tmp_path / "second") == [0, 0, 0]
     assert _metrics(tmp_path / "second" / "LOG1")[0]["step"] == 4
     for name, values in _model(tmp_path, "general_distill").items():
         np.testing.assert_array_equal(values, unbroken[name], err_msg=name)
@@ -168,7 +123,7 @@ def test_a_rank_that_cannot_read_its_data_ends_with_a_message(one_rank: Path, tm
     _write(tmp_path / "data" / "a.tfrecord", [*range(63), VOCAB_SIZE])
     command = _command("general_distill", tmp_path / "data", tmp_path, one_rank)
     command[command.index("--steps") + 1] = "16"
-    with _two_ranks(command, tmp_path) as (_, *ranks):
+    with two_ranks(command, tmp_path) as (_, *ranks):
         ended = _first_to_end(ranks)
         assert ranks[ended].returncode == 2
     report = json.loads((tmp_path / f"LOG{ended}" / "error.json").read_text())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tinybert.stage import StageError
-from tinybert.tfrecord import decode_example, encode_example, read_records, write_record
+from tinybert.tfrecord import decode_example, decode_feature, encode_example, read_records, write_record
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 VALUES = st.one_of(
@@ -49,6 +49,13 @@ def test_unpacked_values_are_read():
 def test_no_example(data):
     with pytest.raises(StageError, match=r"no tf\.train\.Example"):
         decode_example(data)
+    with pytest.raises(StageError, match=r"no tf\.train\.Example"):
+        decode_feature(data, "a")
+
+
+def test_one_feature_is_read_alone():
+    data = encode_example({"a": [1, 300], "ab": [0.5], "b": [b"x"]})
+    assert [decode_feature(data, name) for name in ("a", "ab", "b", "c")] == [[1, 300], [0.5], [b"x"], []]
 
 
 def test_frame_is_the_documented_format(tmp_path):
