@@ -117,7 +117,7 @@ def begin(run: TrainingRun) -> None:
 def execute(run: TrainingRun, loss: Any) -> None:
     """Train `loss` (a loss cell of tinybert.losses) to the end, and write the final model."""
     began = time.monotonic()
-    step = _build_step(run, loss)
+    step = build_step(loss, run.train, run.rank, run.plan.total_steps)
     state = TrainingState(loss, step)
     done = _go_on(run, state)
     if done == run.plan.total_steps:
@@ -140,6 +140,23 @@ def execute(run: TrainingRun, loss: Any) -> None:
         described = run.store.described(run.plan.total_steps, info)
         write_model(run.store.final, state.final_files(), described, run.vocabulary)
         say(f"{run.store.final}: written after step {run.plan.total_steps}")
+
+
+def build_step(loss: Any, train: TrainConfig, rank: Rank, total_steps: int) -> Any:
+    """The tinybert.train_step.TrainStep of a loss cell, as every stage trains it."""
+    from mindspore import amp
+
+    from tinybert.dropout import seed_dropout
+    from tinybert.optim import build_optimizer
+    from tinybert.train_step import TrainStep
+
+    seed_dropout(loss, train.seed, rank.id)
+    optimizer = build_optimizer(loss.trainable_params(), train, total_steps)
+    metrics, scaler = loss.metrics, None
+    if rank.device == "Ascend":
+        loss = amp.auto_mixed_precision(loss, "auto")
+        scaler = amp.DynamicLossScaler(train.loss_scale, 2, train.loss_scale_window)
+    return TrainStep(loss, metrics, optimizer, rank.size, train.clip_norm, scaler).set_train()
 
 
 def _check_equal_on_ranks(rank: Rank, state: TrainingState, step: int) -> None:
@@ -185,23 +202,6 @@ class TrainingState:
         """Take the values of a checkpoint. Raises StageError where it does not fit."""
         for parameters, name in ((self.model, MODEL_FILE), (self.rest, TRAINING_FILE)):
             load_parameters(parameters, read_tensors(directory / name), directory / name)
-
-
-def _build_step(run: TrainingRun, loss: Any) -> Any:
-    from mindspore import amp
-
-    from tinybert.dropout import seed_dropout
-    from tinybert.optim import build_optimizer
-    from tinybert.train_step import TrainStep
-
-    seed_dropout(loss, run.train.seed, run.rank.id)
-    optimizer = build_optimizer(loss.trainable_params(), run.train, run.plan.total_steps)
-    metrics, scaler = loss.metrics, None
-    if run.rank.device == "Ascend":
-        loss = amp.auto_mixed_precision(loss, "auto")
-        scaler = amp.DynamicLossScaler(run.train.loss_scale, 2, run.train.loss_scale_window)
-    step = TrainStep(loss, metrics, optimizer, run.rank.size, run.train.clip_norm, scaler)
-    return step.set_train()
 
 
 def _go_on(run: TrainingRun, state: TrainingState) -> int:
