@@ -46,6 +46,25 @@ def test_carriage_return_is_deleted_within_a_line(tmp_path):
     assert read(tmp_path, "a\rb\r\n\r\nc") == [[[A, 8]], [[C]]]
 
 
+WORDS = ["a", "b", "ab", "日", "ασ", "ας", "α", ".", ",", "##b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("A日B日AB", ["a", "日", "b", "日", "ab"]),  # ASCII cut out of a mixed word is lower-cased too
+        ("a\u2028b\u2029a", ["a", "b", "a"]),
+        ("a\x00b a\x0bb a\x1cb a\x85b a\u200bb a\ufffdb", ["ab"] * 6),
+        ("ΑΣ.Α", ["ασ", ".", "α"]),  # the final sigma looks past "."
+        ("ΑΣ,Α", ["ας", ",", "α"]),
+    ],
+)
+def test_words_that_a_cut_at_the_wrong_moment_would_change(text, tokens):
+    vocabulary = Vocabulary({token: at for at, token in enumerate([*SPECIAL_TOKENS, *WORDS])}, 15)
+    corpus, _ = CorpusReader(vocabulary, True).read([f"{text}\n".encode()])
+    assert corpus.tokens.tolist() == [vocabulary.ids[token] for token in tokens]
+
+
 def test_blank_lines_make_no_documents(tmp_path):
     assert read(tmp_path, "\n\n\na\n\n\n\nb\n\n\n") == [[[A]], [[B]]]
 
