@@ -90,7 +90,7 @@ def push(
     """Bring an image to all hosts of a cluster: from its registry where it has one, else host to host."""
     with _fleet(cluster, set_, []) as fleet:
         if registry is not None:
-            host = fleet.push_to(registry, name, origin)
+            host = fleet.push_to(registry, name, origin, say)
             say(f"{name}: pushed to {registry} by {host}")
             given: tuple[str, ...] = ()
         else:

@@ -81,18 +81,18 @@ class Fleet:
             raise no_host(name, [*self.hosts, LOCAL])
         return name
 
-    def push_to(self, registry: str, name: str, origin: str | None) -> str:
+    def push_to(self, registry: str, name: str, origin: str | None, tell: Callable[[str], None]) -> str:
         """To a registry, from a host that has it; its label. Raises UsageError; CheckFailed: none has it."""
         origin = self._origin(origin)
         if origin == HERE:
             if image_here(name) is None:
                 raise CheckFailed(f"image {name} is not on {HERE}")
-            push(registry, name, LocalHost(HERE), sudo=False)
+            push(registry, name, LocalHost(HERE), sudo=False, tell=tell)
             return HERE
         for label in [origin] if origin else list(self.hosts):
             host, sudo = self.hosts[label], self.sites[label].sudo
             if look(host, name, sudo=sudo).image is not None:
-                push(registry, name, host, sudo=sudo)
+                push(registry, name, host, sudo=sudo, tell=tell)
                 return label
         raise CheckFailed(
             f"image {name} is not on {origin or 'any host'}", hint="make it: launcher image build"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from launcher.errors import CheckFailed, LauncherError
@@ -19,7 +19,8 @@ from launcher.spec.wording import some
 
 _AT_ONCE = 8
 """Hosts that pull at the same time, after the first has."""
-_LONG = 24 * 3600.0
+_NONE_YET = " 0"
+"""End of what is said before any layer is known."""
 
 
 def name_at(registry: str, image: str) -> str:
@@ -75,12 +76,13 @@ class _Pulls:
             return error
 
     def _say(self) -> None:
-        told = [f"host {label} has {layers}" for label, layers in self._layers.items()]
-        self.order.tell(f"image {self.order.image}: {some(told)}")
+        told = [f"host {label} has {layers}" for label, layers in list(self._layers.items())]
+        if told:
+            self.order.tell(f"image {self.order.image}: {some(told)}")
 
     def _note(self, label: str, layers: str) -> None:
-        have, _, whole = layers.partition(" ")
-        self._layers[label] = f"{have} of {whole} layers"
+        if not layers.endswith(_NONE_YET):
+            self._layers[label] = _in_words(layers)
         if self._over.is_set():
             raise RemoteError(f"host {label}: the delivery has ended")
 
@@ -88,9 +90,9 @@ class _Pulls:
         """Pull, compare, and give it the name that jobs say."""
         host, sudo, at = self.order.hosts[label], self._sudo(label), name_at(self.registry, self.order.image)
         try:
-            follow(host, lambda layers: self._note(label, layers), script("image_pull"), sudo, at)
+            follow(host, lambda layers: self._note(label, layers), script("image_pull", "layers"), sudo, at)
         except RemoteError as error:
-            raise _with_remedy(error, self.order.image, self.registry, label) from error
+            raise _with_remedy(error, self.order.image, self.registry, label, sudo) from error
         self._layers.pop(label, None)
         try:
             image = _compared(self.order, self.registry, label, self.wanted)
@@ -119,13 +121,25 @@ def _compared(order: Order, registry: str, label: str, wanted: Image | None) -> 
     return stock.image
 
 
-def push(registry: str, image: str, host: Host, *, sudo: bool) -> None:
+def push(registry: str, image: str, host: Host, *, sudo: bool, tell: Callable[[str], None]) -> None:
     """From a host that has it. Raises RemoteError with Docker's own words, HostError."""
-    words = ("sudo" if sudo else "", image, name_at(registry, image))
+    user, told = "sudo" if sudo else "", [""]
+
+    def note(layers: str) -> None:
+        if layers != told[-1] and not layers.endswith(_NONE_YET):
+            told.append(layers)
+            tell(f"image {image}: {_in_words(layers)} are at {registry}")
+
+    words = (user, image, name_at(registry, image))
     try:
-        checked(host, script("image_to_registry"), *words, timeout=_LONG)
+        follow(host, note, script("image_to_registry", "layers"), *words)
     except RemoteError as error:
-        raise _with_remedy(error, image, registry, host.label) from error
+        raise _with_remedy(error, image, registry, host.label, user) from error
+
+
+def _in_words(layers: str) -> str:
+    have, _, whole = layers.partition(" ")
+    return f"{have} of {whole} layers"
 
 
 _REMEDIES = (
@@ -135,7 +149,7 @@ _REMEDIES = (
     ),
     (
         ("unauthorized", "no basic auth", "denied", "authentication required"),
-        "log in on that host, as the user that SSH logs in as: docker login {server}",
+        "log in on {host}: {docker} login {server}",
     ),
     (
         ("HTTP response to HTTPS client", "x509:", "certificate"),
@@ -150,12 +164,13 @@ _REMEDIES = (
 """What Docker's client says, and what helps."""
 
 
-def _with_remedy(error: RemoteError, image: str, registry: str, host: str) -> RemoteError:
-    return RemoteError(str(error), hint=_remedy(str(error), image, registry, host))
+def _with_remedy(error: RemoteError, image: str, registry: str, host: str, sudo: str) -> RemoteError:
+    return RemoteError(str(error), hint=_remedy(str(error), image, registry, host, sudo))
 
 
-def _remedy(said: str, image: str, registry: str, host: str) -> str | None:
+def _remedy(said: str, image: str, registry: str, host: str, sudo: str) -> str | None:
+    facts = {"image": image, "registry": registry, "server": registry.partition("/")[0], "host": host}
     for signs, remedy in _REMEDIES:
         if any(sign in said for sign in signs):
-            return remedy.format(image=image, registry=registry, server=registry.partition("/")[0], host=host)
+            return remedy.format(**facts, docker=f"{sudo} docker".strip())
     return None

@@ -31,10 +31,10 @@ def send(order: Order, wanted: Image, origins: Sequence[Host], stocks: Mapping[s
     origin, *others = origins
     failed = _send_from(order, wanted, origin, stocks)
     lost = failed.pop(origin.label, None)
-    if lost is None or not failed:
-        if failed:
-            raise together(list(failed.values()))
+    if not failed:
         return
+    if lost is None:
+        raise together(list(failed.values()))
     holders = [*others, *(order.hosts[label] for label in stocks if label not in failed)]
     again = _answering(order, {label: stock for label, stock in stocks.items() if label in failed})
     if not holders or not again:

@@ -101,19 +101,25 @@ def test_a_host_that_gets_another_image_than_the_first_is_named(docker, order) -
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_push_leaves_no_second_name(docker, refused: bool) -> None:
+    said: list[str] = []
     log = docker("[ \"$1\" != push ] || { echo 'denied' >&2; exit 1; }" if refused else "")
     if refused:
         with pytest.raises(RemoteError, match="denied"):
-            push("reg:5000/ai", "launcher/cpu:1", LocalHost("one"), sudo=False)
+            push("reg:5000/ai", "launcher/cpu:1", LocalHost("one"), sudo=False, tell=said.append)
     else:
-        push("reg:5000/ai", "launcher/cpu:1", LocalHost("one"), sudo=False)
+        push("reg:5000/ai", "launcher/cpu:1", LocalHost("one"), sudo=False, tell=said.append)
     assert log.read_text().splitlines() == [f"tag launcher/cpu:1 {AT}", f"push {AT}", f"rmi {AT}"]
 
 
 def test_a_name_that_says_the_registry_is_no_second_one(docker) -> None:
-    log = docker()
-    push("reg:5000/ai/", AT, LocalHost("one"), sudo=False)
+    log, said = docker("printf '%s\\n' 'a: Preparing' 'b: Preparing' 'a: Pushed'; sleep 1.5"), []
+    push("reg:5000/ai/", AT, LocalHost("one"), sudo=False, tell=said.append)
     assert log.read_text().splitlines() == [f"push {AT}"]
+    assert said[-1] == f"image {AT}: 1 of 2 layers are at reg:5000/ai/"
+
+
+def test_who_calls_docker_by_sudo_logs_in_by_it() -> None:
+    assert _remedy("denied", "x:1", "reg:5000", "h1", "sudo") == "log in on h1: sudo docker login reg:5000"
 
 
 def test_names_at_a_registry() -> None:
@@ -133,7 +139,7 @@ def test_names_at_a_registry() -> None:
     ],
 )
 def test_what_docker_says_has_a_remedy(said: str, remedy: str) -> None:
-    assert remedy in str(_remedy(said, "x:1", "reg:5000/ai", "h1"))
+    assert remedy in str(_remedy(said, "x:1", "reg:5000/ai", "h1", ""))
 
 
 LAYERS = """
@@ -159,4 +165,4 @@ def test_how_far_it_is_is_said_and_a_wish_to_stop_ends_it(docker, order, monkeyp
 
 
 def test_what_nobody_knows_has_none() -> None:
-    assert _remedy("the moon is full", "x:1", "reg:5000", "h1") is None
+    assert _remedy("the moon is full", "x:1", "reg:5000", "h1", "") is None
