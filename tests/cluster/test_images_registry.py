@@ -69,6 +69,7 @@ def test_a_run_pulls_what_was_pushed_one_host_first(place, bed, serve):
     assert names(bed, "h1") == names(bed, "h2") == [NAME]
 
 
+@pytest.mark.full
 def test_another_image_than_the_hosts_have_is_refused(place, bed, serve):
     registry = serve()
     derive(bed, "h2", size="1M")
