@@ -5,9 +5,11 @@ It is imported before NumPy: one BLAS thread, since starting more costs more tha
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -66,7 +68,13 @@ def cache_directory() -> Path:
     name = hashlib.sha256(sources).hexdigest()[:16]
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~"), ".cache"), "tinybert")
     directory = Path(os.environ.get("TINYBERT_KERNEL_CACHE") or user, name)
-    return directory if _is_writable(directory) else Path(tempfile.mkdtemp(prefix="tinybert-kernels-"))
+    return directory if _is_writable(directory) else _passing_directory()
+
+
+def _passing_directory() -> Path:
+    directory = tempfile.mkdtemp(prefix="tinybert-kernels-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return Path(directory)
 
 
 def _is_writable(directory: Path) -> bool:

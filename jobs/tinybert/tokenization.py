@@ -32,6 +32,7 @@ CJK_RANGES = (
     (0x2B820, 0x2CEAF),
     (0x2F800, 0x2FA1F),
 )
+_CJK = re.compile("([{}])".format("".join(f"{chr(first)}-{chr(last)}" for first, last in CJK_RANGES)))
 # Words beyond this are seldom seen twice (in Japanese and Chinese a "word" is a whole sentence).
 _MAX_CACHED_WORD_CHARS = 32
 _MAX_CACHED_WORDS = 200_000
@@ -128,7 +129,8 @@ def basic_tokens(text: str, lower_case: bool) -> Iterator[str]:
 
 
 def _without_controls(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else "".join(filter(_is_kept, text))
+    none = text.isprintable() and "\ufffd" not in text
+    return text if none else "".join(filter(_is_kept, text))
 
 
 def _is_kept(char: str) -> bool:
@@ -136,12 +138,12 @@ def _is_kept(char: str) -> bool:
 
 
 def _separate_cjk(text: str) -> str:
-    return text if text.isascii() else "".join(f" {char} " if is_cjk(char) else char for char in text)
+    return text if text.isascii() else _CJK.sub(r" \1 ", text)
 
 
 def is_cjk(char: str) -> bool:
     """Whether Google's tokenisation makes a word of the character: Chinese, and what else is written so."""
-    return any(first <= ord(char) <= last for first, last in CJK_RANGES)
+    return _CJK.match(char) is not None
 
 
 def _without_accents(word: str) -> str:
@@ -152,6 +154,9 @@ def _without_accents(word: str) -> str:
 
 def _cut_at_punctuation(word: str) -> Iterator[str]:
     """Yield runs of other characters, and each punctuation character by itself."""
+    if word.isalnum():
+        yield word
+        return
     start = 0
     for index, char in enumerate(word):
         if is_punctuation(char):
