@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinybert.config import PROFILES, check_distillation
+from tinybert.config import PROFILES, ModelConfig, check_distillation
 from tinybert.dataset import DISTILL_COLUMNS
 from tinybert.rank import is_scheduler, run_scheduler
 from tinybert.scoring import check_better_than_chance
@@ -35,7 +35,15 @@ from tinybert.task_stage import (
     task_parser,
     vocabulary_of,
 )
-from tinybert.training import EXTRA_FILE, TrainingRun, begin, execute, prepare, train_config
+from tinybert.training import (
+    EXTRA_FILE,
+    TrainingRun,
+    begin,
+    check_model_takes,
+    execute,
+    prepare,
+    train_config,
+)
 from tinybert.weights import (
     MODEL_FILE,
     SavedModel,
@@ -92,9 +100,11 @@ def _open(args: argparse.Namespace) -> Lesson:
     if not args.temperature > 0:
         raise StageError(f"--temperature is {args.temperature}: it must be above 0")
     train = open_train(args)
-    dev = open_dev(args, train.target)
+    dev = open_dev(args, train)
     teacher = open_encoder(Path(args.teacher), train)
     require_head(teacher, train.target)
+    for records in (train.records, dev.records):
+        check_model_takes(teacher.model, records)
     student = open_encoder(Path(args.student), train) if args.student else None
     return Lesson(args.phase, args.temperature, teacher, student, train, dev)
 
@@ -109,8 +119,7 @@ def _prepare(args: argparse.Namespace, lesson: Lesson) -> TrainingRun:
     else:
         model = lesson.student.model
         model = model if args.dropout is None else model.with_dropout(args.dropout)
-    if lesson.phase == 1:
-        check_distillation(teacher.model, model)
+    _check_student(lesson.phase, teacher.model, model)
     lengths = batch_lengths(args.lengths, records.max_seq_length, rank.device)
     info = {
         "stage": f"task_distill_{lesson.phase}",
@@ -128,6 +137,16 @@ def _prepare(args: argparse.Namespace, lesson: Lesson) -> TrainingRun:
     return replace(
         run, labels=lesson.train.target.outputs, lengths=lengths, vocabulary=vocabulary_of(teacher)
     )
+
+
+def _check_student(phase: int, teacher: ModelConfig, student: ModelConfig) -> None:
+    """Phase 1 compares layer by layer; phase 2 only needs both to read the same tokens."""
+    if phase == 1:
+        check_distillation(teacher, student)
+    elif teacher.vocab_size != student.vocab_size:
+        raise StageError(
+            f"the student has a vocabulary of {student.vocab_size}, the teacher one of {teacher.vocab_size}"
+        )
 
 
 def _loss(run: TrainingRun, lesson: Lesson) -> Any:

@@ -16,6 +16,7 @@ from tinybert.stage import StageError
 from tinybert.task_records import LABEL_COLUMN, Target, TaskRecords, default_dev_split, open_task
 from tinybert.train_options import training_parser
 from tinybert.weights import (
+    CLASSIFIER_RELU,
     MODEL_FILE,
     VOCABULARY_FILE,
     SavedModel,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 TRAIN_COLUMNS = (*DISTILL_COLUMNS, LABEL_COLUMN)
 HEAD_WEIGHT = "classifier.weight"
 # Of pretraining; an encoder is taken without them.
-OTHER_HEADS = ("masked_lm.", "next_sentence.")
+OTHER_HEADS = ("masked_lm.", "next_sentence.", "answer_span.")
 _SHORTEST = 16
 
 
@@ -66,12 +67,17 @@ def open_train(args: argparse.Namespace) -> TaskRecords:
     return records
 
 
-def open_dev(args: argparse.Namespace, target: Target) -> TaskRecords:
-    """The records that a teacher is measured on. Raises StageError where they are of another task."""
-    split = args.dev_split or default_dev_split(target.task)
+def open_dev(args: argparse.Namespace, train: TaskRecords) -> TaskRecords:
+    """The records that a teacher is measured on.
+
+    Raises StageError where they are of another task or vocabulary than those it teaches with.
+    """
+    split = args.dev_split or default_dev_split(train.target.task)
     dev = open_task(Path(args.data), split, args.task)
-    if dev.target != target or not dev.labels_known:
+    if dev.target != train.target or not dev.labels_known:
         raise StageError(f"{dev.path}: other labels than those of the training records, or none")
+    if dev.records.vocab_sha256 != train.records.vocab_sha256:
+        raise StageError(f"{dev.path}: made with another vocabulary than {train.path}")
     return dev
 
 
@@ -143,7 +149,8 @@ def load_task_model(saved: SavedModel, target: Target) -> BertForTask:
     """A fine-tuned model as it is, without dropout. Raises StageError where its tensors do not fit."""
     from tinybert.task_model import BertForTask
 
-    network = BertForTask(saved.model.without_dropout(), target)
+    relu = saved.info.get(CLASSIFIER_RELU, True)
+    network = BertForTask(saved.model.without_dropout(), target, relu)
     path = saved.directory / MODEL_FILE
     load_parameters(dict(network.parameters_and_names()), read_tensors(path), path, OTHER_HEADS)
     return network
