@@ -97,7 +97,7 @@ $(PREPARED)/records/dev.tfrecord.json: $(wildcard $(DATA)/train.tsv $(DATA)/dev.
 
 $(PREPARED)/seed-%/teacher/model-final/config.json: $(PREPARED)/records/dev.tfrecord.json
 	@mkdir -p '$(PREPARED)/seed-$*/teacher'
-	$(FINETUNE) $(call SEEDED,teacher,epochs=3 dropout=0.1)
+	$(FINETUNE) $(call SEEDED,teacher,epochs=2 dropout=0.1)
 	@touch $@
 
 $(PREPARED)/seed-%/plain/model-final/config.json: $(PREPARED)/records/dev.tfrecord.json
@@ -113,7 +113,7 @@ $(PREPARED)/seed-%/td1/student-final/config.json: $(PREPARED)/seed-%/teacher/mod
 $(PREPARED)/seed-%/td2/student-final/config.json: $(PREPARED)/seed-%/td1/student-final/config.json
 	@mkdir -p '$(PREPARED)/seed-$*/td2'
 	$(DISTIL) --set 'volumes.student.source=$(PREPARED)/seed-$*/td1/student-final' \
-	  $(call SEEDED,td2,phase=2 epochs=4 dropout=0.1 learning_rate=1e-3)
+	  $(call SEEDED,td2,phase=2 epochs=3 dropout=0.1 learning_rate=1e-3)
 	@touch $@
 
 smoke: $(VENV)/.cpu
