@@ -1,7 +1,7 @@
 """What dropout that depends on seed, rank, place and step costs on CPU, beside MindSpore's own.
 
-python -m tests.bench.dropout prints Markdown: a fine-tuning step without dropout, with ours, with nn.Dropout; they
-take turns, and the fastest step of each counts.
+python -m tests.bench.dropout prints Markdown: a fine-tuning step without dropout, with ours, and with
+nn.Dropout; they take turns, and the fastest step of each counts.
 """
 
 from __future__ import annotations
