@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from tinybert import text_shards
 from tinybert.artifacts import read_json
-from tinybert.flat_corpus import CorpusReader, blocks_of
+from tinybert.flat_corpus import CorpusReader
 from tinybert.instances import InstanceOptions, make_instances
 from tinybert.pretraining_data import main
 from tinybert.records import RecordWriter
-from tinybert.stage import StageError, run_stage
+from tinybert.stage import run_stage
 from tinybert.stream import seed_of
 from tinybert.text_shards import TextShards
 from tinybert.tokenization import SPECIAL_TOKENS, load_vocabulary
@@ -61,31 +61,6 @@ def run(given, out, *more):
 
 def content(directory):
     return {path.name: path.read_bytes() for path in directory.iterdir()}
-
-
-def test_parts_are_the_corpus_cut_at_blank_lines(tmp_path):
-    paths = write_corpus(tmp_path)
-    text = TextShards(paths, 16_000)
-    assert text.count == 8
-    parts = [b"".join(text.blocks(index)) for index in range(text.count)]
-    assert b"".join(parts) == b"".join(blocks_of(paths))
-    for part in parts[:-1]:
-        assert part
-        assert not part.decode().split("\n")[-2].strip()
-
-
-def test_a_document_longer_than_a_part_leaves_parts_empty(tmp_path):
-    (tmp_path / "f").write_text("a\n" * 500 + "\nb\n")
-    text = TextShards([tmp_path / "f"], 200)
-    sizes = [sum(map(len, text.blocks(index))) for index in range(text.count)]
-    assert sizes == [1001, 0, 0, 0, 0, 2]
-
-
-def test_a_document_too_long_for_memory_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_shards, "_LONGEST_DOCUMENT", 300)
-    (tmp_path / "f").write_text("a\n" * 500)
-    with pytest.raises(StageError, match="f: no blank line within"):
-        list(TextShards([tmp_path / "f"], 200).blocks(0))
 
 
 def test_a_shard_is_the_exact_run_of_its_part(tmp_path, given):
