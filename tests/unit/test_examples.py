@@ -45,3 +45,20 @@ def test_every_host_makes_all_pretraining_data_where_that_is_asked_for() -> None
     asked = script_of_first_rank("pretraining-data.yaml", "ranks=2", "script.parameters.every_host=true")
     assert alone in asked
     assert "every" not in asked.split("exec python", 1)[1]
+
+
+def test_scripts_of_a_task_say_where_training_begins() -> None:
+    initial = ("volumes.initial={source: /data/bert}", "volumes.dataset.source=/d", "image=i")
+    assert "--init=/launcher/initial " in script_of_first_rank("finetune.yaml", *initial)
+    scratch = ("volumes.vocabulary={source: /data/vocab.txt}", "volumes.dataset.source=/d", "image=i")
+    assert "--from-scratch=/launcher/vocabulary " in script_of_first_rank("finetune.yaml", *scratch)
+
+    phase_2 = (
+        "volumes.student={source: /data/td1}",
+        "volumes.dataset.source=/d",
+        "script.parameters.phase=2",
+    )
+    script = script_of_first_rank("td-sst2.yaml", *phase_2)
+    assert "--student=/launcher/student " in script and "--phase=2 " in script
+    script = script_of_first_rank("td-sst2.yaml", "script.parameters.from_scratch=true")
+    assert "--student" not in script and "--from-scratch " in script
