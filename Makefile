@@ -74,9 +74,11 @@ gd-8p: $(VENV)/.cpu $(GD_NEEDS)
 SEEDS    ?= 1 2 3
 TD_SET   := --set 'volumes.dataset.source=$(PREPARED)/records' --set 'script.parameters.lengths="8,16,32"'
 TD_MODEL := teacher/model-final plain/model-final td1/student-final td2/student-final
-FINETUNE  = $(RUN) jobs/finetune.yaml $(TD_SET) --set 'volumes.vocabulary.source=$(or $(and $(VOCAB),$(abspath $(VOCAB))),$(PREPARED)/vocab.txt)'
+FINETUNE  = $(RUN) jobs/finetune.yaml $(TD_SET) \
+  --set 'volumes.vocabulary={source: "$(or $(and $(VOCAB),$(abspath $(VOCAB))),$(PREPARED)/vocab.txt)"}'
 DISTIL    = $(RUN) jobs/td-sst2.yaml $(TD_SET) --set 'volumes.teacher.source=$(PREPARED)/seed-$*/teacher/model-final'
-SEEDED    = --set script.parameters.seed=$* --set 'volumes.output.source=$(PREPARED)/seed-$*/$(1)' $(foreach each,$(2),--set script.parameters.$(each))
+SEEDED    = --set script.parameters.seed=$* --set 'volumes.output.source=$(PREPARED)/seed-$*/$(1)' \
+  $(foreach each,$(2),--set script.parameters.$(each))
 
 ifeq ($(CLUSTER)|$(wildcard $(DATA)/train.tsv),rank_tables/local.yaml|$(DATA)/train.tsv)
 td-sst2: $(foreach seed,$(SEEDS),$(foreach model,$(TD_MODEL),$(PREPARED)/seed-$(seed)/$(model)/config.json))
@@ -112,7 +114,7 @@ $(PREPARED)/seed-%/td1/student-final/config.json: $(PREPARED)/seed-%/teacher/mod
 
 $(PREPARED)/seed-%/td2/student-final/config.json: $(PREPARED)/seed-%/td1/student-final/config.json
 	@mkdir -p '$(PREPARED)/seed-$*/td2'
-	$(DISTIL) --set 'volumes.student.source=$(PREPARED)/seed-$*/td1/student-final' \
+	$(DISTIL) --set 'volumes.student={source: "$(PREPARED)/seed-$*/td1/student-final"}' \
 	  $(call SEEDED,td2,phase=2 epochs=3 dropout=0.1 learning_rate=1e-3)
 	@touch $@
 
