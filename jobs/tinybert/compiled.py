@@ -91,6 +91,7 @@ def _copy_sources(directory: Path) -> None:
         if not (directory / f"{name}.py").exists():
             with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
                 file.write((_HERE / f"{name}.py").read_bytes())
+            os.chmod(file.name, 0o644)
             os.utime(file.name, (0, 0))
             os.replace(file.name, directory / f"{name}.py")
 
