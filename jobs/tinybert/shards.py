@@ -88,11 +88,14 @@ def _empty_staging(directory: Path) -> Path:
 def _write_shard(
     path: Path, examples: Sequence[Example], write: Callable[[BinaryIO, Sequence[Example]], None]
 ) -> dict[str, Any]:
-    with path.open("wb") as file:
-        write(file, examples)
-        file.flush()
-        os.fsync(file.fileno())
-        return {"name": path.name, "instances": len(examples), "bytes": file.tell()}
+    try:
+        with path.open("wb") as file:
+            write(file, examples)
+            file.flush()
+            os.fsync(file.fileno())
+            return {"name": path.name, "instances": len(examples), "bytes": file.tell()}
+    except OSError as error:
+        raise StageError(f"cannot write {path}: {error.strerror}") from error
 
 
 def staging_of(directory: Path, made_from: dict[str, Any]) -> Path:

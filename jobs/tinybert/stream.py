@@ -146,6 +146,9 @@ def _work(work: Work, shards: list[int], writer: Connection, parent: int) -> Non
         except StageError as error:
             writer.send(str(error))
             return
+        except OSError as error:
+            writer.send(f"cannot make {work.part(shard)}: {error.strerror}; what is finished stays")
+            return
 
 
 def _make_shard(work: Work, reader: CorpusReader, shard: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,17 @@ def test_killed_while_writing_the_earlier_data_set_stays(tmp_path):
         write_dataset(tmp_path / "d", LETTERS.upper(), killed_at_c, 3, MADE_FROM)
     assert complete_manifest(tmp_path / "d", MADE_FROM) == manifest
     assert shard(tmp_path / "d", 0) == "adg"
+
+
+def test_a_full_disk_is_an_error_and_the_earlier_data_set_stays(tmp_path):
+    before = write(tmp_path / "d")
+
+    def fail(file, letters):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StageError, match=r"cannot write .*part-00000-of-00003.tfrecord: No space left"):
+        write_dataset(tmp_path / "d", "xyz", fail, 3, {**MADE_FROM, "instances": 3})
+    assert complete_manifest(tmp_path / "d", MADE_FROM) == before
 
 
 def test_shards_of_others_are_not_deleted(tmp_path):

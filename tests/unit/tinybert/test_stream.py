@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -165,6 +166,17 @@ def test_bad_input_of_a_worker_is_named(tmp_path, given, capsys):
     (tmp_path / "1.txt").write_bytes(b"\n".join(lines))
     assert run(given, tmp_path / "out") == 2
     assert "1.txt:601: not UTF-8" in capsys.readouterr().err
+
+
+def test_a_full_disk_of_a_worker_is_named(tmp_path, given, monkeypatch, capsys):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tinybert.stream.written_by_rename", fail)
+        assert run(given, tmp_path / "out") == 2
+    assert "tfrecord: No space left on device; what is finished stays" in capsys.readouterr().err
+    assert run(given, tmp_path / "out") == 0
 
 
 def test_corpus_without_text(tmp_path, given, capsys):
