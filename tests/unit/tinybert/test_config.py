@@ -69,3 +69,25 @@ def test_a_configuration_with_other_names_is_refused() -> None:
     without_hidden_size = {name: value for name, value in SMALL.to_dict().items() if name != "hidden_size"}
     with pytest.raises(StageError, match="lacks: hidden_size"):
         ModelConfig.from_dict(without_hidden_size)
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ("general_distill", (5e-5, 1e-14, 1e-4, 2**16, 1000)),
+        ("task_distill_1", (5e-5, 0.0, 1e-4, 2**8, 50)),
+        ("task_distill_2", (2e-5, 0.0, 1e-4, 2**16, 50)),
+    ],
+)
+@pytest.mark.parametrize("profile", ["base", "paper"])
+def test_settings_of_distillation_are_the_reference_s(profile: str, stage: str, expected: tuple) -> None:
+    train = getattr(PROFILES[profile], stage)
+    rates = (train.learning_rate, train.end_learning_rate, train.weight_decay)
+    assert (*rates, train.loss_scale, train.loss_scale_window) == expected
+    assert (train.batch_size, train.beta1, train.beta2, train.epsilon, train.clip_norm) == (
+        32,
+        0.9,
+        0.999,
+        1e-6,
+        1,
+    )

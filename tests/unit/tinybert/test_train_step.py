@@ -11,7 +11,9 @@ SEGMENTS = (RNG.integers(0, 2, (4, 8))).astype(np.int32)
 MASK = np.array([[1] * 8, [1] * 8, [1] * 5 + [0] * 3, [1] * 6 + [0] * 2], np.int32)
 
 
-def _step(student_size: ModelConfig, teacher_size: ModelConfig, learning_rate: float = 0.01) -> object:
+def _step(
+    student_size: ModelConfig, teacher_size: ModelConfig, learning_rate: float = 0.01, scaler: object = None
+) -> object:
     from mindspore import set_seed
     from tinybert.losses import GeneralDistillLoss
     from tinybert.model import BertModel
@@ -22,7 +24,7 @@ def _step(student_size: ModelConfig, teacher_size: ModelConfig, learning_rate: f
     loss = GeneralDistillLoss(BertModel(teacher_size), BertModel(student_size), teacher_size, student_size)
     train = TrainConfig(4, learning_rate, warmup_ratio=0.0)
     optimizer = build_optimizer(loss.trainable_params(), train, 50)
-    return TrainStep(loss, loss.metrics, optimizer, 1, train.clip_norm).set_train()
+    return TrainStep(loss, loss.metrics, optimizer, 1, train.clip_norm, scaler).set_train()
 
 
 def _batch() -> list:
@@ -60,3 +62,27 @@ def test_what_is_not_finite_is_reported(
     weight = step.loss.fit_dense.weight
     set_value(weight, np.full(weight.shape, bad, np.float32))
     assert not bool(step(*_batch())[1])
+
+
+def test_a_scaled_loss_trains_as_one_that_is_not_and_skips_steps_that_are_not_finite(
+    student_size: ModelConfig, teacher_size: ModelConfig
+) -> None:
+    """What Ascend does in float16, here in float32: nothing overflows unless a weight is infinite."""
+    from mindspore.amp import DynamicLossScaler
+    from tinybert.weights import set_value
+
+    scaler = DynamicLossScaler(2**8, 2, 3)
+    plain, scaled = _step(student_size, teacher_size), _step(student_size, teacher_size, scaler=scaler)
+    for _ in range(3):
+        (expected, _), (found, finite) = plain(*_batch()), scaled(*_batch())
+        np.testing.assert_allclose(found.asnumpy(), expected.asnumpy(), rtol=1e-5)
+        assert bool(finite)
+    assert float(scaler.scale_value) == 2**9
+
+    weight = scaled.loss.fit_dense.weight
+    set_value(weight, np.full(weight.shape, np.inf, np.float32))
+    before = {p.name: p.asnumpy().copy() for p in scaled.optimizer.get_parameters()}
+    assert not bool(scaled(*_batch())[1])
+    assert float(scaler.scale_value) == 2**8
+    for parameter in scaled.optimizer.get_parameters():
+        np.testing.assert_array_equal(parameter.asnumpy(), before[parameter.name], err_msg=parameter.name)
