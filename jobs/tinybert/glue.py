@@ -21,7 +21,7 @@ from tinybert.glue_rows import read_rows
 from tinybert.glue_sources import check_rows, find_sources
 from tinybert.glue_tasks import TASKS, Task, with_tags
 from tinybert.options import sequence_length
-from tinybert.share import share_of
+from tinybert.share import rank_and_size, share_of
 from tinybert.stage import Progress, run_stage, say
 from tinybert.tfrecord import encode_example, write_record
 from tinybert.tokenization import load_vocabulary
@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         split: _made_from(options, task, split, source, vocab_sha256) for split, source in sources.items()
     }
     mine = share_of(list(sources))
+    rank, size = rank_and_size()
+    say(f"rank {rank} of {size}: {len(mine)} of {len(sources)} files to make: {', '.join(mine) or 'none'}")
     pending = [split for split in mine if not is_up_to_date(_output(options, split), made_from[split])]
     for split in mine:
         if split not in pending:

@@ -35,20 +35,25 @@ def find_sources(directory: Path, task: Task, splits: list[str] | None) -> dict[
 def check_rows(task: Task, sources: dict[str, Path], skip_malformed: bool) -> int:
     """Read all rows and return their number.
 
-    Raises StageError that names the malformed ones, or with `skip_malformed` says them.
+    Raises StageError that names the malformed ones, or with `skip_malformed` says them; and where a file
+    holds no row.
     """
     bad: list[str] = []
     progress = Progress()
-    rows = 0
+    rows = dict.fromkeys(sources, 0)
     for split, source in sources.items():
-        before = rows
         for _row in read_rows(source, task, split, bad.append):
-            rows += 1
-            progress.report("checked {} rows", rows)
-        if rows == before and not bad:
-            raise StageError(f"{source} holds no row")
-    if not bad:
-        return rows
+            rows[split] += 1
+            progress.report("checked {} rows", sum(rows.values()))
+    if bad:
+        _report(bad, skip_malformed)
+    for split, count in rows.items():
+        if not count:
+            raise StageError(f"{sources[split]} holds no row that can be used")
+    return sum(rows.values())
+
+
+def _report(bad: list[str], skip_malformed: bool) -> None:
     more = [f"… and {len(bad) - _MOST_NAMED} more"] if len(bad) > _MOST_NAMED else []
     report = "".join(f"\n  {line}" for line in bad[:_MOST_NAMED] + more)
     if not skip_malformed:
@@ -56,4 +61,3 @@ def check_rows(task: Task, sources: dict[str, Path], skip_malformed: bool) -> in
             f"malformed rows: {len(bad)}. Nothing is written; mend them, or give --skip-malformed{report}"
         )
     say(f"warning: malformed rows that are left out: {len(bad)}{report}")
-    return rows

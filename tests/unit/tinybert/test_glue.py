@@ -248,6 +248,7 @@ def test_header_of_another_task(place, capsys):
         ({"dev.tsv": "sentence\tlabel\na\t1\n"}, ["--splits", "eval"], "no split eval in this task"),
         ({"dev.tsv": ""}, [], "dev.tsv is empty"),
         ({"dev.tsv": "sentence\tlabel\n"}, [], "dev.tsv holds no row"),
+        ({"dev.tsv": "sentence\tlabel\na\n"}, ["--skip-malformed"], "dev.tsv holds no row"),
         ({"dev.tsv": "sentence\tlabel\na\t1\n"}, ["--vocab", "none.txt"], "none.txt does not exist"),
     ],
 )
