@@ -66,14 +66,15 @@ def _sunk_steps(
 ) -> Iterator[tuple[int, np.ndarray, bool]]:
     """Several steps a call, fed through the device's queue; so many that logs, checkpoints and the end fit.
 
-    Written after MindSpore's documents; has not been run on an NPU.
+    Feed and step are one graph whose operators are fused by graph kernels: O1 of mindspore.JitConfig, which
+    older releases call enable_graph_kernel. Written after MindSpore's documents; has not been run on an NPU.
     """
     import mindspore as ms
     from mindspore.dataset import GeneratorDataset
 
     at_once = math.gcd(plan.total_steps - start, plan.log_every, plan.checkpoint_every)
     dataset = GeneratorDataset(lambda: batches, list(columns), shuffle=False)
-    call = ms.data_sink(step, dataset, sink_size=at_once)
+    call = ms.data_sink(step, dataset, sink_size=at_once, jit_config=ms.JitConfig(jit_level="O1"))
     for done in range(start + at_once, plan.total_steps + 1, at_once):
         values, finite = call()
         yield done, values.asnumpy(), bool(finite)
