@@ -38,7 +38,7 @@ $(VENV)/.cpu: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.cpu
-	$(BIN)/pip install --quiet --editable '.[cpu,convert,dev]'
+	$(BIN)/pip install --quiet --editable '.[cpu,convert,export,dev]'
 	@touch $@
 
 # ---- the flagship: what it needs is prepared by jobs of the launcher, once for each DATA and VOCAB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from tinybert.stage import StageError
 
@@ -15,14 +16,19 @@ def read_lines(path: Path) -> Iterator[str]:
     nothing follows the last "\n". Raises StageError with file and line for bytes that are not UTF-8.
     """
     with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            line = raw.replace(b"\r", b"")
-            if not line:  # only carriage returns after the last newline: the end of the file for TensorFlow
-                continue
-            yield decode(line, path, number).removesuffix("\n")
+        yield from lines_of(file, path)
 
 
-def decode(text: bytes, path: Path, number: int) -> str:
+def lines_of(file: BinaryIO, path: Path | str) -> Iterator[str]:
+    """The lines of an open file as `read_lines` yields them; `path` is its name in errors."""
+    for number, raw in enumerate(file, 1):
+        line = raw.replace(b"\r", b"")
+        if not line:  # only carriage returns after the last newline: the end of the file for TensorFlow
+            continue
+        yield decode(line, path, number).removesuffix("\n")
+
+
+def decode(text: bytes, path: Path | str, number: int) -> str:
     r"""The lines of `path` that `text` holds, from line `number` on.
 
     Raises StageError with file and line for bytes that are not UTF-8.

@@ -81,7 +81,7 @@ def open_task(directory: Path, split: str, task: str | None = None) -> TaskRecor
     records = RecordFiles(
         directory, (path,), described["counts"]["rows"], lengths, None, made_from["vocab_sha256"]
     )
-    target = _target(made_from["task"], TASKS[made_from["task"]], made_from["labels"])
+    target = target_of(made_from["task"], TASKS[made_from["task"]], made_from["labels"])
     return TaskRecords(split, target, made_from["labels_known"], records, made_from["lower_case"])
 
 
@@ -102,11 +102,12 @@ def _undescribed(path: Path, split: str, task: str | None, lengths: dict[str, in
     instances = sum(1 for _ in read_records(path))
     records = RecordFiles(path.parent, (path,), instances, lengths, None, None)
     return TaskRecords(
-        split, _target(task, TASKS[task], TASKS[task].labels), not split.startswith("test"), records
+        split, target_of(task, TASKS[task], TASKS[task].labels), not split.startswith("test"), records
     )
 
 
-def _target(name: str, task: Task, labels: Any) -> Target:
+def target_of(name: str, task: Task, labels: Any) -> Target:
+    """What the task of this name asks for; `labels` may be more than the task's own, as tags are."""
     if task.is_score:
         return Target(name, SCORE, ())
     return Target(name, TAGS if task.entities else CLASSES, tuple(labels))

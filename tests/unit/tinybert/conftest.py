@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tinybert import export
 from tinybert.config import ModelConfig
 from tinybert.rank import Rank, start
 from tinybert.tfrecord import encode_example, write_record
 
+from tests.unit.tinybert.small_models import SST2, write_small_model
 VOCAB_SIZE = 50
 RecordWriter = Callable[..., Path]
 
@@ -70,7 +72,25 @@ def teacher_size() -> ModelConfig:
 def _mindspore(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Start MindSpore as the stages do, before a test uses it: later its device cannot be chosen any more."""
     if request.node.get_closest_marker("mindspore"):
-        # What start() would set and leave behind for the tests after this one.
-        for name, value in {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive", "GLOG_v": "3"}.items():
-            monkeypatch.setenv(name, value)
+        _set_environment(monkeypatch)
         start(Rank(), seed=1)
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A small model of SST-2: its `checkpoint`, and as `mindir` and `onnx` (3 rows of 12 tokens)."""
+    place = tmp_path_factory.mktemp("it's $HOME (small)")  # MindSpore's own rule for names forbids these
+    made = {"checkpoint": write_small_model(place / "checkpoint", SST2)}
+    with pytest.MonkeyPatch.context() as patch:
+        _set_environment(patch)
+        for form, more in (("mindir", []), ("onnx", ["--batch-size=3"])):
+            made[form] = place / form
+            places = [f"--model={made['checkpoint']}", f"--out={made[form]}"]
+            export.main([*places, f"--format={form}", "--device=cpu", *more])
+    return made
+
+
+def _set_environment(patch: pytest.MonkeyPatch) -> None:
+    """What start() would set and leave behind for the tests after this one."""
+    for name, value in {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive", "GLOG_v": "3"}.items():
+        patch.setenv(name, value)
