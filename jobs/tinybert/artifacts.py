@@ -55,9 +55,13 @@ def directory_by_rename(directory: Path) -> Iterator[Path]:
         unfinished.mkdir(parents=True)
     except OSError as error:
         raise StageError(f"cannot write {directory}: {error.filename}: {error.strerror}") from error
-    yield unfinished
-    for path in unfinished.iterdir():
-        _finish(path)
+    try:
+        yield unfinished
+        for path in unfinished.iterdir():
+            _finish(path)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     shutil.rmtree(directory, ignore_errors=True)
     unfinished.replace(directory)
 

@@ -95,7 +95,7 @@ def is_done(request: Request) -> bool:
     out = request.out
     if is_exported(out) and open_exported(out).made_from == request.made_from:
         return True
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+    if not out.name or out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise StageError(f"{out} is there already, and is not this export: give another --out")
     return False
 

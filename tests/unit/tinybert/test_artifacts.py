@@ -1,7 +1,15 @@
 from __future__ import annotations
 
 import pytest
-from tinybert.artifacts import artifact, is_up_to_date, read_json, sha256_of, sidecar_of, written_by_rename
+from tinybert.artifacts import (
+    artifact,
+    directory_by_rename,
+    is_up_to_date,
+    read_json,
+    sha256_of,
+    sidecar_of,
+    written_by_rename,
+)
 from tinybert.stage import StageError
 
 MADE_FROM = {"arguments": {"size": 3}, "input": "abc"}
@@ -29,6 +37,27 @@ def test_failure_leaves_what_was_there(tmp_path):
         raise KeyError
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+def test_directory_appears_at_the_end(tmp_path):
+    directory = tmp_path / "deep" / "d"
+    for content in ("old", "new"):
+        with directory_by_rename(directory) as unfinished:
+            (unfinished / content).touch(0o600)
+            assert not (directory / content).exists()
+    assert [entry.name for entry in directory.iterdir()] == ["new"]
+    assert (directory / "new").stat().st_mode & 0o777 == 0o644
+    assert [entry.name for entry in directory.parent.iterdir()] == ["d"]
+
+
+def test_failure_leaves_the_directory_that_was_there(tmp_path):
+    directory = tmp_path / "d"
+    directory.mkdir()
+    with pytest.raises(KeyError), directory_by_rename(directory) as unfinished:
+        (unfinished / "f").touch()
+        raise KeyError
+    assert [entry.name for entry in tmp_path.iterdir()] == ["d"]
+    assert list(directory.iterdir()) == []
 
 
 @pytest.mark.parametrize(("name", "reason"), [("", "is a directory"), ("file/f", "file: File exists")])
