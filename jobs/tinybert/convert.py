@@ -24,9 +24,11 @@ from tinybert.tensor_table import Row, classes_of, heads_of, of_optimiser
 from tinybert.tf_checkpoint import TensorFlowCheckpoint, files_of, write_checkpoint
 from tinybert.tokenization import load_vocabulary
 from tinybert.weights import (
+    CLASSIFIER_RELU,
     CONFIG_FILE,
     MODEL_FILE,
     VOCABULARY_FILE,
+    SavedModel,
     open_model,
     read_tensors,
     write_model,
@@ -70,6 +72,7 @@ def to_mindspore(prefix: Path, out: Path, config: Path | None = None, vocab: Pat
         "stage": "convert",
         "model": model.to_dict(),
         "vocab_sha256": sha256_of(vocab),
+        CLASSIFIER_RELU: False,
         "made_from": made_from,
     }
     write_model(out, {MODEL_FILE: tensors}, info, vocab.read_bytes())
@@ -95,7 +98,7 @@ def to_tensorflow(directory: Path, out: Path, vocab: Path | None = None) -> None
     made_from = _made_from([weights, config, vocab])
     if _is_done(out, (RECORD_FILE, f"{CHECKPOINT_NAME}.index"), made_from):
         return
-    tensors = read_tensors(weights)
+    tensors = _for_google(saved, read_tensors(weights))
     rows = rows_of_model(directory, {name: array.shape for name, array in tensors.items()}, saved.model)
     with directory_by_rename(out) as unfinished:
         variables = {row.google: row.turn(tensors[row.here]) for row in rows}
@@ -103,10 +106,18 @@ def to_tensorflow(directory: Path, out: Path, vocab: Path | None = None) -> None
         write_bert_config(unfinished / BERT_CONFIG_FILE, saved.model)
         (unfinished / VOCABULARY_FILE).write_bytes(vocab.read_bytes())
         write_json(unfinished / RECORD_FILE, {"schema": 1, "made_from": made_from})
-    left_out = sorted({path.name for path in directory.glob("*.safetensors")} - {MODEL_FILE})
-    if left_out:
-        say(f"left out, since Google's BERT has nothing like it: {', '.join(left_out)}")
+    for path in sorted({*directory.glob("*.safetensors")} - {weights}):
+        say(f"{path.name} is left out: Google's BERT has nothing like it")
     say(f"{out / CHECKPOINT_NAME}: {_described(saved.model, tensors)}")
+
+
+def _for_google(saved: SavedModel, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """All tensors but a classifier that is no counterpart of Google's, although its shape is the same."""
+    kept = {name: array for name, array in tensors.items() if not name.startswith("classifier.")}
+    if len(kept) == len(tensors) or not saved.info.get(CLASSIFIER_RELU, True):
+        return tensors
+    say("classifier is left out: it was trained behind a ReLU, or by token, and Google's is not")
+    return kept
 
 
 def _read_turned(checkpoint: TensorFlowCheckpoint, rows: tuple[Row, ...]) -> dict[str, np.ndarray]:

@@ -23,7 +23,7 @@ from tinybert.weights import MODEL_FILE, SavedModel, load_parameters, open_model
 
 FINAL = "student-final"
 # A teacher that was pretrained or fine-tuned has heads that the distillation does not use.
-UNUSED_HEADS = ("masked_lm.", "next_sentence.", "classifier.")
+UNUSED_HEADS = ("masked_lm.", "next_sentence.", "classifier.", "answer_span.")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -16,19 +16,22 @@ class BertForTask(nn.Cell):
     `construct` takes input_ids, segment_ids, input_mask int32 [B, S] and returns float32 logits: [B, outputs]
     from relu(tanh-pooled [CLS]), which is how TinyBERT's teacher and student must both have it (the authors:
     "results in our paper are obtained by tanh + relu"), or [B*S, outputs] from the last hidden states.
+    `relu` False: from the tanh-pooled [CLS], for heads that Google's run_classifier.py has trained.
     """
 
-    def __init__(self, config: ModelConfig, target: Target):
+    def __init__(self, config: ModelConfig, target: Target, relu: bool = True):
         super().__init__()
         self.bert = BertModel(config)
         self.classifier = dense(config, config.hidden_size, target.outputs)
         self.by_token = target.kind == TAGS
+        self.relu = relu
 
     def construct(self, input_ids, segment_ids, input_mask, step=None):
         hidden, _ = self.bert(input_ids, segment_ids, input_mask, step)
         last = hidden[-1]
         if not self.by_token:
-            last = ops.relu(self.bert.pool(last, input_ids.shape[0]))
+            last = self.bert.pool(last, input_ids.shape[0])
+            last = ops.relu(last) if self.relu else last
         return self.classifier(last).astype(ms.float32)
 
 

@@ -21,6 +21,8 @@ from tinybert.stage import StageError
 MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 VOCABULARY_FILE = "vocab.txt"
+# In config.json: false where `classifier` takes what is pooled, as Google's does, without TinyBERT's ReLU.
+CLASSIFIER_RELU = "classifier_relu"
 SCHEMA = 1
 
 

@@ -136,9 +136,20 @@ def test_an_encoder_alone_with_what_google_has_nothing_like(tmp_path, capsys):
     words = ("--model", tmp_path / "student", "--out", tmp_path / "there", "--vocab", tmp_path / "v.txt")
     assert run(*words) == 0
     said = capsys.readouterr().err
-    assert "nothing like it: fit_dense.safetensors\n" in said
+    assert "fit_dense.safetensors is left out: Google's BERT has nothing like it\n" in said
     assert said.endswith("encoder alone\n")
     assert len(variables_of(tmp_path / "there" / "bert_model.ckpt")) == len(tensors)
+
+
+def test_a_classifier_behind_a_relu_is_not_passed_off_as_googles(tmp_path, capsys):
+    tensors = {row.here: np.ones(row.shape_here, np.float32) for row in table(MODEL, ("classifier",), 2)}
+    info = {"model": MODEL.to_dict()}
+    write_model(tmp_path / "tuned", {"model.safetensors": tensors}, info, VOCABULARY.encode())
+    assert run("--model", tmp_path / "tuned", "--out", tmp_path / "there") == 0
+    assert "classifier is left out: it was trained behind a ReLU" in capsys.readouterr().err
+    variables = variables_of(tmp_path / "there" / "bert_model.ckpt")
+    assert len(variables) == len(tensors) - 2
+    assert "output_weights" not in variables
 
 
 def test_a_second_run_changes_nothing_and_other_input_is_refused(bert, tmp_path, variables, capsys):

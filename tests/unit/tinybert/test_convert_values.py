@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tinybert.config import ModelConfig
 from tinybert.convert import to_mindspore
+from tinybert.task_records import CLASSES, Target
 from tinybert.tensor_table import table
 from tinybert.tf_checkpoint import TensorFlowCheckpoint, write_checkpoint
 from tinybert.weights import load_parameters, open_model, read_tensors
@@ -119,6 +120,25 @@ def test_bert_base_gives_the_oracles_outputs(tmp_path: Path, given: str) -> None
         f"{prefix.name}, {model.num_hidden_layers}x{model.hidden_size}: largest difference {difference:.1e}"
     )
     assert difference < 1e-4
+
+
+def test_googles_classifier_has_no_relu(tmp_path: Path) -> None:
+    from mindspore import Tensor, int32
+    from tinybert.task_stage import load_task_model
+
+    rng = np.random.default_rng(3)
+    head = {"output_weights": rng.normal(0, 1, (3, 12)), "output_bias": rng.normal(0, 1, 3)}
+    variables = random_variables(SMALL.to_dict()) | {k: v.astype(np.float32) for k, v in head.items()}
+    prefix = write_bert(tmp_path / "google", SMALL)
+    write_checkpoint(prefix, variables)
+    to_mindspore(prefix, tmp_path / "here")
+    given = inputs(SMALL, 12)
+    pooled = plain_bert.run(variables, SMALL.num_attention_heads, **given).pooled
+    assert (pooled < -0.1).any()
+    network = load_task_model(open_model(tmp_path / "here"), Target("mnli", CLASSES, ("a", "b", "c")))
+    ids, segments, mask, _ = (Tensor(array, int32) for array in given.values())
+    expected = pooled @ variables["output_weights"].T + variables["output_bias"]
+    np.testing.assert_allclose(network(ids, segments, mask).asnumpy(), expected, atol=1e-4)
 
 
 def test_any_tensor_in_a_wrong_place_or_orientation_is_noticed(tmp_path: Path) -> None:
