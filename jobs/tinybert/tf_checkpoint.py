@@ -46,12 +46,16 @@ class TensorFlowCheckpoint:
 
 
 def write_checkpoint(prefix: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    """Write variables as Google's scripts read them, in one data file. There is no graph (.meta)."""
+    """Write variables as Google's scripts read them, in one data file. There is no graph (.meta).
+
+    Equal variables give equal bytes.
+    """
+    names = sorted(tensors)
     _tensorflow().raw_ops.SaveV2(
         prefix=str(prefix),
-        tensor_names=list(tensors),
-        shape_and_slices=[""] * len(tensors),
-        tensors=list(tensors.values()),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tensors[name] for name in names],
     )
 
 
