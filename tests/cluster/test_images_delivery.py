@@ -28,7 +28,8 @@ def test_a_run_gives_the_image_to_the_host_that_lacks_it(place, bed, image_name)
         assert "trained" in (place.directory(run) / f"LOG{rank}" / "log.txt").read_text()
     assert image_id(bed, "h2", image_name) == image_id(bed, "h1", image_name)
     said = [event["message"] for event in place.events(run) if event["event"] == "image"]
-    assert re.fullmatch(rf"image {image_name}: 2\d MB from h1 to h2, 1 layer\(s\) are there already", said[0])
+    begun = re.compile(rf"image {image_name}: 2\d MB from h1 to h2, 1 layer\(s\) are there already")
+    assert any(map(begun.fullmatch, said))  # on a slow host it is said before that the image is being saved
     assert_nothing_left(bed)
     place.assert_nothing_left()
 
