@@ -147,7 +147,7 @@ def _tensorflow() -> Any:
         import tensorflow
     except ImportError as error:
         raise StageError(
-            f"TensorFlow reads and writes checkpoints, and cannot be imported here ({error}): "
-            "pip install 'launcher[convert]', or tensorflow-cpu alone"
+            f"checkpoints are read and written by TensorFlow, which cannot be imported here ({error}): "
+            "pip install tensorflow-cpu (on ARM: tensorflow), which the extra convert of this project does"
         ) from error
     return tensorflow

@@ -114,7 +114,7 @@ def test_files_that_cannot_be_read(prefix, monkeypatch):
 
 def test_without_tensorflow_it_is_said_how_to_get_it(prefix, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(StageError, match=r"pip install 'launcher\[convert\]'"):
+    with pytest.raises(StageError, match="pip install tensorflow-cpu"):
         TensorFlowCheckpoint(prefix)
 
 
