@@ -25,11 +25,10 @@ from tinybert.task_stage import (
     sized_for,
     stamp,
     task_parser,
-    vocabulary_of,
 )
 from tinybert.tokenization import load_vocabulary
 from tinybert.training import TrainingRun, begin, execute, prepare, train_config
-from tinybert.weights import SavedModel
+from tinybert.weights import SavedModel, vocabulary_of
 
 FINAL = "model-final"
 

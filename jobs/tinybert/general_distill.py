@@ -14,12 +14,12 @@ from typing import Any
 
 from tinybert.artifacts import sha256_of
 from tinybert.config import PROFILES, ModelConfig, check_distillation
-from tinybert.dataset import DISTILL_COLUMNS, RecordFiles, open_records
+from tinybert.dataset import DISTILL_COLUMNS, open_records
 from tinybert.rank import Rank, is_scheduler, run_scheduler
-from tinybert.stage import StageError, run_stage
+from tinybert.stage import run_stage
 from tinybert.train_options import training_parser
-from tinybert.training import TrainingRun, begin, execute, prepare, train_config
-from tinybert.weights import MODEL_FILE, SavedModel, load_parameters, open_model, read_tensors
+from tinybert.training import TrainingRun, begin, check_same_vocabulary, execute, prepare, train_config
+from tinybert.weights import MODEL_FILE, SavedModel, load_parameters, open_model, read_tensors, vocabulary_of
 
 FINAL = "student-final"
 # A teacher that was pretrained or fine-tuned has heads that the distillation does not use.
@@ -50,25 +50,16 @@ def _prepare(args: argparse.Namespace, teacher: SavedModel) -> TrainingRun:
     profile = PROFILES[args.profile]
     student = _student(profile.student, teacher.model, args.dropout)
     check_distillation(teacher.model, student)
-    _check_vocabulary(teacher, records)
+    check_same_vocabulary(teacher, records)
     info = {"stage": "general_distill", "teacher_sha256": sha256_of(teacher.directory / MODEL_FILE)}
     settings = train_config(args, profile.general_distill)
-    return prepare(args, rank, records, DISTILL_COLUMNS, student, settings, FINAL, info)
+    run = prepare(args, rank, records, DISTILL_COLUMNS, student, settings, FINAL, info)
+    return replace(run, vocabulary=vocabulary_of(teacher))
 
 
 def _student(size: ModelConfig, teacher: ModelConfig, dropout: float | None) -> ModelConfig:
     student = replace(size, vocab_size=teacher.vocab_size, type_vocab_size=teacher.type_vocab_size)
     return student if dropout is None else student.with_dropout(dropout)
-
-
-def _check_vocabulary(teacher: SavedModel, records: RecordFiles) -> None:
-    """Equal sizes do not make equal vocabularies."""
-    theirs = teacher.info.get("vocab_sha256")
-    if theirs and records.vocab_sha256 and theirs != records.vocab_sha256:
-        raise StageError(
-            f"{records.directory} was made with another vocabulary than {teacher.directory}: "
-            "make the data again with the teacher's"
-        )
 
 
 def _loss(run: TrainingRun, saved: SavedModel) -> Any:

@@ -9,14 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tinybert.artifacts import sha256_of
 from tinybert.config import PROFILES, ModelConfig
 from tinybert.dataset import PRETRAIN_COLUMNS, RecordFiles, open_records
 from tinybert.rank import Rank, is_scheduler, run_scheduler
 from tinybert.stage import run_stage
 from tinybert.train_options import training_parser
-from tinybert.training import TrainingRun, begin, execute, prepare, train_config
+from tinybert.training import TrainingRun, begin, check_same_vocabulary, execute, prepare, train_config
+from tinybert.weights import MODEL_FILE, SavedModel, load_parameters, open_model, read_tensors, vocabulary_of
 
 FINAL = "teacher-final"
+# Of fine-tuning: pretraining has its own, which the model to start from must have.
+OTHER_HEADS = ("classifier.", "answer_span.")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -25,40 +29,52 @@ def main(argv: Sequence[str] | None = None) -> None:
     if is_scheduler():
         run_scheduler()
         return
-    run = _prepare(args)
+    initial = open_model(Path(args.init)) if args.init else None
+    run = _prepare(args, initial)
     begin(run)
-    execute(run, _loss(run))
+    execute(run, _loss(run, initial))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = training_parser("pretrain", "Pretrain a teacher on MLM and NSP.", default_epochs=1)
-    parser.add_argument(
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--init", metavar="DIR", help="model to train on, such as tinybert.convert's")
+    start.add_argument(
         "--vocab-size", type=int, metavar="N", help="where the data has no manifest (default: of the profile)"
     )
     return parser
 
 
-def _prepare(args: argparse.Namespace) -> TrainingRun:
+def _prepare(args: argparse.Namespace, initial: SavedModel | None) -> TrainingRun:
     rank = Rank.from_environment(args.device)
     records = open_records(Path(args.data), PRETRAIN_COLUMNS, Path(args.schema) if args.schema else None)
     profile = PROFILES[args.profile]
-    model = _model(profile.teacher, records, args.vocab_size, args.dropout)
+    info = {"stage": "pretrain"}
+    if initial is None:
+        model = _sized_for(profile.teacher, records, args.vocab_size)
+    else:
+        check_same_vocabulary(initial, records)
+        model = initial.model
+        info["initial_sha256"] = sha256_of(initial.directory / MODEL_FILE)
+    model = model if args.dropout is None else model.with_dropout(args.dropout)
     settings = train_config(args, profile.pretrain)
-    return prepare(args, rank, records, PRETRAIN_COLUMNS, model, settings, FINAL, {"stage": "pretrain"})
+    run = prepare(args, rank, records, PRETRAIN_COLUMNS, model, settings, FINAL, info)
+    return replace(run, vocabulary=vocabulary_of(initial) if initial else None)
 
 
-def _model(
-    size: ModelConfig, records: RecordFiles, vocab_size: int | None, dropout: float | None
-) -> ModelConfig:
-    model = replace(size, vocab_size=vocab_size or records.vocab_size or size.vocab_size)
-    return model if dropout is None else model.with_dropout(dropout)
+def _sized_for(size: ModelConfig, records: RecordFiles, vocab_size: int | None) -> ModelConfig:
+    return replace(size, vocab_size=vocab_size or records.vocab_size or size.vocab_size)
 
 
-def _loss(run: TrainingRun) -> Any:
+def _loss(run: TrainingRun, initial: SavedModel | None) -> Any:
     from tinybert.losses import PreTrainLoss
     from tinybert.model import BertForPreTraining
 
-    return PreTrainLoss(BertForPreTraining(run.model), run.rank.size)
+    network = BertForPreTraining(run.model)
+    if initial is not None:
+        path = initial.directory / MODEL_FILE
+        load_parameters(dict(network.parameters_and_names()), read_tensors(path), path, OTHER_HEADS)
+    return PreTrainLoss(network, run.rank.size)
 
 
 if __name__ == "__main__":

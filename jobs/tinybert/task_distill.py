@@ -33,7 +33,6 @@ from tinybert.task_stage import (
     sized_for,
     stamp,
     task_parser,
-    vocabulary_of,
 )
 from tinybert.training import (
     EXTRA_FILE,
@@ -51,6 +50,7 @@ from tinybert.weights import (
     misfits,
     read_tensors,
     tensor_shapes,
+    vocabulary_of,
 )
 
 FINAL = "student-final"

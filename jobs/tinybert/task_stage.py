@@ -18,7 +18,6 @@ from tinybert.train_options import training_parser
 from tinybert.weights import (
     CLASSIFIER_RELU,
     MODEL_FILE,
-    VOCABULARY_FILE,
     SavedModel,
     load_parameters,
     open_model,
@@ -110,12 +109,6 @@ def require_head(saved: SavedModel, target: Target) -> None:
         raise StageError(
             f"{saved.directory}: fine-tuned for {said['task']}, other labels than these records'"
         )
-
-
-def vocabulary_of(saved: SavedModel) -> bytes | None:
-    """The vocabulary beside a model, if it is there."""
-    path = saved.directory / VOCABULARY_FILE
-    return path.read_bytes() if path.is_file() else None
 
 
 def sized_for(size: ModelConfig, vocab_size: int, type_vocab_size: int, dropout: float | None) -> ModelConfig:

@@ -18,7 +18,7 @@ from tinybert.metrics import MetricsLog
 from tinybert.plan import StepPlan, plan_steps
 from tinybert.rank import Rank, broadcast_from_first, gather_from_ranks, start
 from tinybert.stage import StageError, say
-from tinybert.weights import MODEL_FILE, load_parameters, read_tensors, write_model
+from tinybert.weights import MODEL_FILE, SavedModel, load_parameters, read_tensors, write_model
 
 # Trained beside the network and wanted again by the next stage (task distillation), not by evaluation.
 EXTRA_FILE = "fit_dense.safetensors"
@@ -103,6 +103,19 @@ def check_model_takes(model: ModelConfig, records: RecordFiles) -> None:
         raise StageError(
             f"{records.directory}: made with a vocabulary of {records.vocab_size}, "
             f"but the model has {model.vocab_size}"
+        )
+
+
+def check_same_vocabulary(saved: SavedModel, records: RecordFiles) -> None:
+    """Raise StageError where records and model say of themselves that their vocabularies differ.
+
+    Equal sizes do not make equal vocabularies.
+    """
+    theirs = saved.info.get("vocab_sha256")
+    if theirs and records.vocab_sha256 and theirs != records.vocab_sha256:
+        raise StageError(
+            f"{records.directory} was made with another vocabulary than {saved.directory}: "
+            "make the data again with the model's"
         )
 
 

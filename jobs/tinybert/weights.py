@@ -48,6 +48,12 @@ def open_model(directory: Path) -> SavedModel:
     return SavedModel(directory, ModelConfig.from_dict(info["model"]), info)
 
 
+def vocabulary_of(saved: SavedModel) -> bytes | None:
+    """The vocabulary beside a model, if it is there."""
+    path = saved.directory / VOCABULARY_FILE
+    return path.read_bytes() if path.is_file() else None
+
+
 def write_model(
     directory: Path,
     files: dict[str, dict[str, np.ndarray]],

@@ -6,11 +6,16 @@ tinybert.tensor_table: kernels are [in, out] and multiplied from the left.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from tinybert.config import ModelConfig
+from tinybert.tf_checkpoint import write_checkpoint
+from tinybert.tokenization import SPECIAL_TOKENS
 
 Variables = Mapping[str, np.ndarray]
 
@@ -57,6 +62,16 @@ def random_variables(sizes: Mapping[str, int], seed: int = 5) -> dict[str, np.nd
     variables = {name: rng.normal(0, spread, shape) for name, shape in shapes.items()}
     variables |= {name: array + 1 for name, array in variables.items() if name.endswith("gamma")}
     return {name: array.astype(np.float32) for name, array in variables.items()}
+
+
+def write_bert(directory: Path, model: ModelConfig) -> Path:
+    """A directory as Google's archives have it, with random variables; returns the checkpoint's prefix."""
+    directory.mkdir()
+    write_checkpoint(directory / "bert_model.ckpt", random_variables(model.to_dict()))
+    (directory / "bert_config.json").write_text(json.dumps({**model.to_dict(), "directionality": "bidi"}))
+    tokens = [*SPECIAL_TOKENS, *(f"t{number}" for number in range(len(SPECIAL_TOKENS), model.vocab_size))]
+    (directory / "vocab.txt").write_text("\n".join(tokens) + "\n")
+    return directory / "bert_model.ckpt"
 
 
 def run(

@@ -18,7 +18,7 @@ from tinybert.tensor_table import table
 from tinybert.tf_checkpoint import TensorFlowCheckpoint, write_checkpoint
 from tinybert.weights import open_model, read_tensors, write_model
 
-from tests.unit.tinybert.plain_bert import random_variables
+from tests.unit.tinybert.plain_bert import random_variables, write_bert
 from tests.unit.tinybert.tensorflow_here import needs_tensorflow
 
 pytestmark = needs_tensorflow
@@ -26,7 +26,7 @@ JOBS = Path(__file__).parents[3] / "jobs"
 BERTS = Path(__file__).parents[4] / "shared" / "data" / "bert"
 real_data = pytest.mark.skipif(not BERTS.is_dir(), reason=f"needs the checkpoints in {BERTS}")
 MODEL = ModelConfig(12, 6, 2, 3, 20, max_position_embeddings=16)
-VOCABULARY = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\nf\ng\n"
+VOCABULARY = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n" + "".join(f"t{number}\n" for number in range(5, 12))
 
 
 @pytest.fixture(autouse=True)
@@ -41,17 +41,9 @@ def variables():
 
 
 @pytest.fixture
-def bert(tmp_path, variables):
-    """A directory as Google's archives have it."""
-    return write_bert(tmp_path / "google", variables)
-
-
-def write_bert(directory, variables):
-    directory.mkdir()
-    write_checkpoint(directory / "bert_model.ckpt", variables)
-    (directory / "bert_config.json").write_text(json.dumps({**MODEL.to_dict(), "pooler_type": "first"}))
-    (directory / "vocab.txt").write_text(VOCABULARY)
-    return directory
+def bert(tmp_path):
+    """A directory as Google's archives have it, with `variables`."""
+    return write_bert(tmp_path / "google", MODEL).parent
 
 
 def run(*words):
@@ -108,11 +100,11 @@ def test_variables_of_the_optimiser_are_dropped_and_counted(bert, tmp_path, vari
 @pytest.mark.parametrize(
     ("head", "scope", "classes"), [("classifier", "", 3), ("answer_span", "cls/squad/", 2)]
 )
-def test_a_fine_tuned_head(tmp_path, variables, capsys, head, scope, classes):
+def test_a_fine_tuned_head(bert, tmp_path, variables, capsys, head, scope, classes):
     tuned = {name: values for name, values in variables.items() if not name.startswith("cls/")}
     weights = np.arange(classes * 6, dtype=np.float32).reshape(classes, 6)
     tuned |= {f"{scope}output_weights": weights, f"{scope}output_bias": weights[:, 0].copy()}
-    bert = write_bert(tmp_path / "google", tuned)
+    write_checkpoint(bert / "bert_model.ckpt", tuned)
     assert forth(bert, tmp_path / "here") == 0
     assert f"; {head}" in capsys.readouterr().err
     tensors = read_tensors(tmp_path / "here" / "model.safetensors")
@@ -206,7 +198,7 @@ def test_vocabularies_that_are_not_the_models(bert, tmp_path, capsys):
     other.write_text(VOCABULARY)
     assert run(*words, "--vocab", other) == 0
     assert json.loads((tmp_path / "here" / "config.json").read_text())["vocab_sha256"] == sha256_of(other)
-    other.write_text(VOCABULARY.replace("g", "h"))
+    other.write_text(VOCABULARY.replace("t11", "h"))
     back = ("--model", tmp_path / "here", "--out", tmp_path / "there", "--vocab", other)
     assert "other.txt is not the vocabulary that" in refusal(capsys, *back)
     assert not (tmp_path / "there").exists()

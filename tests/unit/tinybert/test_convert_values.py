@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tinybert.tf_checkpoint import TensorFlowCheckpoint, write_checkpoint
 from tinybert.weights import load_parameters, open_model, read_tensors
 
 from tests.unit.tinybert import plain_bert
-from tests.unit.tinybert.plain_bert import Outputs, random_variables
+from tests.unit.tinybert.plain_bert import Outputs, random_variables, write_bert
 from tests.unit.tinybert.tensorflow_here import needs_tensorflow
 
 pytestmark = [pytest.mark.mindspore, needs_tensorflow]
@@ -87,16 +86,6 @@ def compare(prefix: Path, out: Path, length: int) -> tuple[float, ModelConfig]:
     assert len(expected.hidden) == saved.model.num_hidden_layers + 1
     found = outputs(converted_network(saved.model), read_tensors(out / "model.safetensors"), given)
     return largest_difference(found, expected), saved.model
-
-
-def write_bert(directory: Path, model: ModelConfig) -> Path:
-    directory.mkdir()
-    write_checkpoint(directory / "bert_model.ckpt", random_variables(model.to_dict()))
-    (directory / "bert_config.json").write_text(json.dumps(model.to_dict()))
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokens += [f"t{number}" for number in range(len(tokens), model.vocab_size)]
-    (directory / "vocab.txt").write_text("\n".join(tokens) + "\n")
-    return directory / "bert_model.ckpt"
 
 
 @real_data

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinybert import general_distill, pretrain
+from tinybert import convert, general_distill, pretrain
 from tinybert.config import PROFILES, ModelConfig, Profile, TrainConfig
 from tinybert.loop import NonFiniteError
 from tinybert.stage import StageError
 from tinybert.weights import open_model, read_tensors, write_model
+
+from tests.unit.tinybert.plain_bert import write_bert
+from tests.unit.tinybert.tensorflow_here import needs_tensorflow
 
 pytestmark = pytest.mark.mindspore
 Write = Callable[..., Path]
@@ -96,6 +99,35 @@ def test_a_teacher_is_pretrained_and_a_student_distilled_from_it(
         "fit_dense.bias",
     }
     assert "bert.embeddings.word_embeddings" in _final(tmp_path / "student")
+
+
+@needs_tensorflow
+def test_a_converted_bert_is_trained_on_and_teaches(
+    data: Path, tmp_path: Path, teacher_size: ModelConfig
+) -> None:
+    convert.to_mindspore(write_bert(tmp_path / "google", teacher_size), tmp_path / "converted")
+    converted = read_tensors(tmp_path / "converted" / "model.safetensors")
+    options = ("--init", str(tmp_path / "converted"), "--steps", "1")
+    pretrain.main([*_common(data, tmp_path / "teacher"), *options, "--learning-rate", "1e-7"])
+    teacher = tmp_path / "teacher" / "teacher-final"
+    trained = read_tensors(teacher / "model.safetensors")
+    assert trained.keys() == converted.keys()
+    assert any((trained[name] != values).any() for name, values in converted.items())
+    for name, values in converted.items():
+        np.testing.assert_allclose(trained[name], values, atol=1e-5, err_msg=name)
+    for directory, output in ((tmp_path / "converted", "student"), (teacher, "other")):
+        _distill(data, tmp_path / output, directory, "--steps", "1")
+    for made in (teacher, tmp_path / "student" / "student-final"):
+        assert (made / "vocab.txt").read_bytes() == (tmp_path / "google" / "vocab.txt").read_bytes()
+
+
+def test_a_model_to_start_from_must_fit(data: Path, teacher: Path, tmp_path: Path) -> None:
+    tensors = read_tensors(teacher / "model.safetensors")
+    encoder = {name: values for name, values in tensors.items() if name.startswith("bert.")}
+    info = {"model": open_model(teacher).model.to_dict()}
+    write_model(tmp_path / "encoder", {"model.safetensors": encoder}, info)
+    with pytest.raises(StageError, match=r"missing: masked_lm\.layer_norm\.beta"):
+        pretrain.main([*_common(data, tmp_path / "out"), "--init", str(tmp_path / "encoder"), "--steps", "1"])
 
 
 def test_a_resumed_run_equals_an_unbroken_one_bit_by_bit(data: Path, teacher: Path, tmp_path: Path) -> None:
