@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the stage from the command line. Raises StageError on what the user can mend."""
     options = _parser().parse_args(arguments)
     require_one_task()
+    if options.model is not None and options.config is not None:
+        raise StageError("--config is for --checkpoint alone: a model directory has its own config.json")
     if options.checkpoint is not None:
         to_mindspore(options.checkpoint, options.out, options.config, options.vocab)
     else:
@@ -101,9 +103,9 @@ def to_tensorflow(directory: Path, out: Path, vocab: Path | None = None) -> None
     tensors = _for_google(saved, read_tensors(weights))
     rows = rows_of_model(directory, {name: array.shape for name, array in tensors.items()}, saved.model)
     with directory_by_rename(out) as unfinished:
+        write_bert_config(unfinished / BERT_CONFIG_FILE, saved.model)
         variables = {row.google: row.turn(tensors[row.here]) for row in rows}
         write_checkpoint(unfinished / CHECKPOINT_NAME, variables)
-        write_bert_config(unfinished / BERT_CONFIG_FILE, saved.model)
         (unfinished / VOCABULARY_FILE).write_bytes(vocab.read_bytes())
         write_json(unfinished / RECORD_FILE, {"schema": 1, "made_from": made_from})
     for path in sorted({*directory.glob("*.safetensors")} - {weights}):

@@ -212,6 +212,18 @@ def test_configuration_and_vocabulary_are_asked_for(bert, tmp_path, capsys):
     assert run(*words, "--vocab", tmp_path / "vocab.txt", "--config", tmp_path / "bert_config.json") == 0
 
 
+def test_models_that_google_cannot_have(bert, tmp_path, capsys):
+    assert forth(bert, tmp_path / "here") == 0
+    words = ("--model", tmp_path / "here", "--out", tmp_path / "there")
+    assert "--config is for --checkpoint alone" in refusal(
+        capsys, *words, "--config", bert / "bert_config.json"
+    )
+    config = tmp_path / "here" / "config.json"
+    config.write_text(config.read_text().replace("1e-12", "1e-07"))
+    assert "layer_norm_eps is 1e-07, but Google's BERT always has 1e-12" in refusal(capsys, *words)
+    assert not (tmp_path / "there").exists()
+
+
 def test_weights_that_are_no_numbers_are_refused(bert, tmp_path, variables, capsys):
     variables["bert/pooler/dense/bias"][2] = np.nan
     variables["cls/predictions/output_bias"][0] = np.inf
