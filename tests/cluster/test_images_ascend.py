@@ -41,6 +41,7 @@ def stand_in(bed, request):
 
 
 def test_the_ascend_image(place, bed, stand_in):
+    place.patience = 240.0  # fifteen steps, each in a container of its own
     words = ["image", "build", "ascend", "-c", place.cluster, "--tag", "mine/ascend:1"]
     for argument in ("BASE=stand-in/cann:1", f"PIP_INDEX_URL={INDEX}", f"http_proxy={PROXY}"):
         words += ["--build-arg", argument]
