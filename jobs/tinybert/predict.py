@@ -93,7 +93,7 @@ def _report(counts: Counts) -> None:
         if number
     ]
     share = f"{counts.unknown_tokens / max(1, counts.tokens):.2%} of the tokens [UNK]"
-    say(", ".join([f"{counts.rows} texts", *notes, share]))
+    say(", ".join([f"{counts.rows} text{'s' * (counts.rows != 1)}", *notes, share]))
 
 
 def _parser() -> argparse.ArgumentParser:
