@@ -151,7 +151,7 @@ def _decode_feature(feature: bytes) -> list:
             elif kind == _FLOAT_LIST:
                 values += struct.unpack(f"<{len(value) // 4}f", value)
             elif kind == _INT64_LIST:
-                values += _packed_varints(value)
+                values += value if value.isascii() else _packed_varints(value)  # a byte each: masks, labels
         if kind == _INT64_LIST:
             values = [value - (1 << 64) if value >> 63 else value for value in values]
     return values
