@@ -130,5 +130,10 @@ def artifact(path: Path, made_from: dict[str, Any], counts: dict[str, Any]) -> I
     with written_by_rename(path) as file:
         yield file
         sidecar_of(path).unlink(missing_ok=True)
+    describe(path, made_from, counts)
+
+
+def describe(path: Path, made_from: dict[str, Any], counts: dict[str, Any]) -> None:
+    """Write the sidecar of a finished file."""
     record = {"schema": SCHEMA, "output": stamp_of(path), "counts": counts, "made_from": made_from}
     write_json(sidecar_of(path), record)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from tinybert.bookmark import Bookmark
 from tinybert.dump import BLOCK, DumpContents, Split, dump_blocks
-from tinybert.stage import Progress, StageError
+from tinybert.stage import Progress, StageError, say
 
 _HEAD = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<mediawiki\b[^>]*>")
 _LANGUAGE = re.compile(rb'\bxml:lang="([\w-]+)"')
+# What a bookmark keeps of a scan that is between two pages.
+_KEPT_BYTES = ("_template_namespace", "_title", "_last_title", "_last_article", "_window")
+_KEPT = (
+    *("_language", "_offset", "_lines", "_head_bytes", "_whole_bytes", "_read_bytes", "_pages", "_articles"),
+    *("_templates", "_streams", "_stream_offsets", "_split_start", "_split_articles"),
+)
 # MediaWiki puts each tag that matters here at the beginning of a line; in text "<" is written "&lt;".
 _TAG = re.compile(
     rb"\n[ \t]*<(?:(?P<page>page>)|title>(?P<title>[^\n]*)</title>|(?P<article>ns>0</ns>)|id>(?P<id>\d+)<"
@@ -22,15 +30,21 @@ _TAG = re.compile(
 )
 
 
-def scan_dump(path: Path, split_bytes: int | None = None, templates: BinaryIO | None = None) -> DumpContents:
+def scan_dump(
+    path: Path,
+    split_bytes: int | None = None,
+    templates: BinaryIO | None = None,
+    bookmark: Bookmark | None = None,
+) -> DumpContents:
     """Read a dump through; its template pages go to `templates`, as they are.
 
-    A split ends with the first page that makes it `split_bytes` long; without that all is one. Raises
-    StageError where it is no dump, or where a whole line is not UTF-8.
+    A split ends with the first page that makes it `split_bytes` long; without that all is one. With a
+    `bookmark` a dump of many streams of bz2 is read on from where an earlier call was killed, which appended
+    to the same `templates`. Raises StageError where it is no dump, or where a whole line is not UTF-8.
     """
-    scan = _Scan(path, split_bytes, templates)
+    scan = _Scan(path, split_bytes, templates, bookmark)
     try:
-        for block in dump_blocks(path, on_stream=scan.begin_stream):
+        for block in dump_blocks(path, scan.resume(), scan.begin_stream):
             scan.take(block)
     except (EOFError, OSError) as error:  # what bz2 raises for a stream that is cut or damaged
         scan.damage = scan.damage and str(error)
@@ -52,9 +66,12 @@ class _Page:
 class _Scan:
     """Follows the tags of a dump through windows: a newline and whole lines without their last newline."""
 
-    def __init__(self, path: Path, split_bytes: int | None, templates: BinaryIO | None) -> None:
+    def __init__(
+        self, path: Path, split_bytes: int | None, templates: BinaryIO | None, bookmark: Bookmark | None
+    ) -> None:
         self.damage: str | None = "the closing </mediawiki> is missing"
         self._path, self._split_bytes, self._templates_file = path, split_bytes, templates
+        self._bookmark = bookmark
         self._language: str | None = None
         self._template_namespace = b"Template"
         self._window = b"\n"  # what is left of the last block
@@ -70,8 +87,41 @@ class _Scan:
         self._last_article = b""
         self._progress = Progress()
 
+    def resume(self) -> int:
+        """Take up what the bookmark keeps; returns where in the file to read on."""
+        if self._bookmark is None:
+            return 0
+        kept = self._bookmark.read()
+        if kept is None or self._templates_file.seek(0, os.SEEK_END) < kept["templates_bytes"]:
+            self._templates_file.seek(self._templates_file.truncate(0))
+            return 0
+        self._templates_file.seek(self._templates_file.truncate(kept["templates_bytes"]))
+        for name in _KEPT_BYTES:
+            setattr(self, name, kept[name].encode("latin-1"))
+        for name in _KEPT:
+            setattr(self, name, kept[name])
+        self._splits = [Split(**split) for split in kept["splits"]]
+        say(f"going on after {self._pages} pages that were read before")
+        return kept["file_offset"]
+
+    def _keep(self, offset: int) -> None:
+        """Keep all there is; the next stream begins at `offset` of the file."""
+        self._templates_file.flush()
+        os.fsync(self._templates_file.fileno())
+        self._bookmark.write(
+            {
+                **{name: getattr(self, name) for name in _KEPT},
+                **{name: getattr(self, name).decode("latin-1") for name in _KEPT_BYTES},
+                "splits": [asdict(split) for split in self._splits],
+                "templates_bytes": self._templates_file.tell(),
+                "file_offset": offset,
+            }
+        )
+
     def begin_stream(self, offset: int) -> None:
         """A stream of bz2 begins at `offset` of the file."""
+        if self._bookmark and self._page is None and self._bookmark.is_due():
+            self._keep(offset)
         self._streams.append(self._read_bytes)
         self._stream_offsets.append(offset)
 

@@ -8,6 +8,7 @@ one host or on many; where they share --out, too, one of them reads the dump thr
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from dataclasses import asdict
@@ -15,7 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import artifact, is_up_to_date, read_json, sidecar_of, stamp_of, write_json
+from tinybert.artifacts import artifact, describe, is_up_to_date, read_json, sidecar_of, stamp_of, write_json
+from tinybert.bookmark import Bookmark
 from tinybert.dump import DumpContents, Split
 from tinybert.lines import require_file
 from tinybert.options import positive_int
@@ -23,6 +25,7 @@ from tinybert.shards import complete_manifest
 from tinybert.share import one_rank_at_a_time, rank_and_size
 from tinybert.stage import Progress, StageError, run_stage, say
 from tinybert.wikipedia import (
+    PATIENCE,
     WIKIEXTRACTOR_VERSION,
     extract_splits,
     processors,
@@ -71,10 +74,13 @@ def read_once(options: argparse.Namespace, templates: Path, made_from: dict[str,
     Files that an earlier dump or other options left in --out go.
     """
     if not is_up_to_date(templates, made_from):
-        found: dict[str, Any] = {}
-        with artifact(templates, made_from, found) as file:
-            found.update(asdict(read_through(options.dump, options.split_bytes, file)))
-        _remove_others(options.out, made_from)
+        bookmark = Bookmark(templates.with_name("bookmark.json"), made_from)
+        with templates.with_name("unfinished.xml").open("a+b") as file:
+            found = asdict(read_through(options.dump, options.split_bytes, file, bookmark))
+            _remove_others(options.out, made_from)
+            os.fsync(file.fileno())
+        Path(file.name).replace(templates)
+        describe(templates, made_from, found)
     contents = DumpContents.from_dict((read_json(sidecar_of(templates)) or {})["counts"])
     if not contents.splits:
         raise StageError(f"{options.dump} holds no article: {contents.pages} pages of other kinds")
@@ -92,8 +98,9 @@ def extract_parts(
     total = sum(split.articles for split in splits)
     extracted = 0
     progress = Progress()
+    templates = options.out / ".work" / "templates.xml"
     found = extract_splits(
-        options.dump, contents, splits, options.out / ".work" / "templates.xml", options.processes
+        options.dump, contents, splits, templates, options.processes, 60.0 * options.patience
     )
     for (part, _split), (_same, articles) in zip(pending, found):
         counts = {"documents": 0, "sentences": 0, "bytes": 0}
@@ -193,6 +200,13 @@ def _parser() -> argparse.ArgumentParser:
         default=processors(),
         metavar="N",
         help="processes that extract (default: the processors of this machine)",
+    )
+    add(
+        "--patience",
+        type=positive_int,
+        default=PATIENCE // 60,
+        metavar="MINUTES",
+        help=f"of silence, after which wikiextractor is ended (default {PATIENCE // 60})",
     )
     return parser
 

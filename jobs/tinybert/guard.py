@@ -15,10 +15,15 @@ from pathlib import Path
 
 def kill_with_children(pid: int) -> None:
     """Kill a process and its direct children, where they are still there."""
+    for each in (pid, *children_of(pid)):
+        _kill(each)
+
+
+def children_of(pid: int) -> list[int]:
+    """The direct children of a process, those that have ended and were not waited for included."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for each in (pid, *map(int, children)):
-            _kill(each)
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    return []
 
 
 def _kill(pid: int) -> None:

@@ -19,12 +19,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from tinybert.bookmark import Bookmark
 from tinybert.dump import DumpContents, DumpReader, Split
 from tinybert.dump_scan import scan_dump
+from tinybert.extraction_watch import Watch
 from tinybert.sentences import split_sentences
 from tinybert.stage import Progress, StageError, say
 
 WIKIEXTRACTOR_VERSION = "3.1.0"  # the text differs between releases
+PATIENCE = 1800
+"""Seconds for which wikiextractor may be silent: so long may it load templates, or work on one article."""
 _SPLIT_BYTES = 64_000_000  # of a dump that is read in one go: where its articles are counted
 
 Article = dict  # {"id", "revid", "url", "title", "text"}
@@ -59,10 +63,12 @@ def processors() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def read_through(path: Path, split_bytes: int, templates: Any) -> DumpContents:
+def read_through(
+    path: Path, split_bytes: int, templates: Any, bookmark: Bookmark | None = None
+) -> DumpContents:
     """`scan_dump` that says what it does and found."""
     say(f"reading {path} through")
-    contents = scan_dump(path, split_bytes, templates)
+    contents = scan_dump(path, split_bytes, templates, bookmark)
     say(
         f"{contents.pages} pages, {contents.articles} of them articles and {contents.templates} templates, "
         f"language {contents.language}"
@@ -100,18 +106,23 @@ def sentences_of(article: Article, language: str) -> list[str]:
 
 
 def extract_splits(
-    path: Path, contents: DumpContents, splits: Iterable[Split], templates: Path, processes: int
+    path: Path,
+    contents: DumpContents,
+    splits: Iterable[Split],
+    templates: Path,
+    processes: int,
+    patience: float = PATIENCE,
 ) -> Iterator[tuple[Split, Iterator[Article]]]:
     """Yield each split with its articles, which must be taken before the next split is.
 
     One wikiextractor extracts all splits, with so many `processes`. Raises StageError, also while articles
-    are taken, where it fails or gives other articles than the dump holds.
+    are taken, where it fails, gives other articles than the dump holds, or nothing for `patience` seconds.
     """
     splits = list(splits)
     if not splits:
         return
     reader = DumpReader(path)
-    articles = _extract(_pages(reader, contents.head_bytes, splits), templates, processes)
+    articles = _extract(_pages(reader, contents.head_bytes, splits), templates, processes, patience)
     for split in splits:
         yield split, _take(articles, split, path)
     if next(articles, None) is not None:
@@ -138,19 +149,27 @@ def _take(articles: Iterator[Article], split: Split, path: Path) -> Iterator[Art
         )
 
 
-def _extract(pages: Iterator[bytes], templates: Path, processes: int) -> Iterator[Article]:
+def _extract(pages: Iterator[bytes], templates: Path, processes: int, patience: float) -> Iterator[Article]:
     """Yield what wikiextractor makes of each article, in their order."""
     command = [sys.executable, "-m", "wikiextractor.WikiExtractor", "/dev/stdin", "--output", "-", "--json"]
     command += ["--quiet", "--templates", str(templates.resolve()), "--processes", str(processes)]
     read_end, write_end = os.pipe()
     with open(read_end, "rb") as stdin:
         process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE)
-    with process, _guard(process.pid) as guard:
-        feeder = _Feeder(write_end, pages)
+    last = None
+    with process, _guard(process.pid) as guard, Watch(process.pid, patience) as watch:
+        feeder = _Feeder(write_end, pages, watch)
         feeder.start()
-        yield from map(json.loads, process.stdout)
+        for article in map(json.loads, watch.lines_of(process.stdout)):
+            last = article["id"]
+            yield article
         process.wait()
         guard.stdin.write(b"ended")
+    if watch.reason:
+        raise StageError(
+            f"{watch.reason}; the last article that it gave has the id {last}. "
+            "Finished splits stay: run it again"
+        )
     feeder.join()
     if feeder.error:
         raise feeder.error
@@ -161,8 +180,9 @@ def _extract(pages: Iterator[bytes], templates: Path, processes: int) -> Iterato
 class _Feeder(threading.Thread):
     """Writes pages to wikiextractor. No exit waits for it: the other end may be gone, or read no more."""
 
-    def __init__(self, write_end: int, pages: Iterator[bytes]) -> None:
+    def __init__(self, write_end: int, pages: Iterator[bytes], watch: Watch) -> None:
         super().__init__(daemon=True)
+        self._watch = watch
         self.error: StageError | OSError | EOFError | None = None
         self._write_end = write_end
         self._pages = pages
@@ -170,7 +190,7 @@ class _Feeder(threading.Thread):
     def run(self) -> None:
         try:
             with open(self._write_end, "wb") as pipe:
-                for block in self._pages:
+                for block in self._watch.input_of(self._pages):
                     pipe.write(block)
         except BrokenPipeError:
             pass  # what wikiextractor says, and its exit code, tell why

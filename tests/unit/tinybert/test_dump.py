@@ -4,6 +4,8 @@ import bz2
 from dataclasses import replace
 
 import pytest
+import tinybert.dump_scan
+from tinybert.bookmark import Bookmark
 from tinybert.dump import DumpReader
 from tinybert.dump_scan import scan_dump
 from tinybert.stage import StageError
@@ -120,3 +122,57 @@ def test_dump_that_becomes_shorter_while_it_is_read(tmp_path):
     path.write_text(DUMP[: split.start + 10])
     with pytest.raises(StageError, match="has become shorter"):
         list(DumpReader(path).read_split(split))
+
+
+def streams_of(*contents):
+    return b"".join(bz2.compress(content.encode()) for content in contents)
+
+
+@pytest.fixture
+def read_on(tmp_path, monkeypatch):
+    """Reads a dump of seven streams; killed where the stream of that number would begin."""
+    template = PAGE.format("Vorlage &amp; Co:T", 10, "")
+    pages = [PAGE.format(f"Ä {number}", 0, "") + template for number in range(5)]
+    path = tmp_path / "many.xml.bz2"
+    path.write_bytes(streams_of(HEAD, *pages, TAIL))
+    begin = tinybert.dump_scan._Scan.begin_stream
+    begun = []
+
+    def read(killed_at=None, key="same", split_bytes=1):
+        begun.clear()
+
+        def begin_stream(scan, offset):
+            begin(scan, offset)
+            begun.append(offset)
+            if killed_at is not None and len(scan._streams) > killed_at:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(tinybert.dump_scan._Scan, "begin_stream", begin_stream)
+        bookmark = Bookmark(tmp_path / "bookmark.json", {"key": key}, seconds=0)
+        with (tmp_path / "templates.xml").open("a+b") as templates:
+            found = scan_dump(path, split_bytes, templates, bookmark)
+        return found, (tmp_path / "templates.xml").read_bytes(), len(begun)
+
+    return read
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 6])
+def test_a_reader_that_was_killed_reads_on(read_on, tmp_path, killed_at):
+    contents, templates, streams = read_on(key="other")
+    assert (contents.articles, contents.templates, len(contents.splits), streams) == (5, 5, 5, 7)
+    with pytest.raises(KeyboardInterrupt):
+        read_on(killed_at)
+    with (tmp_path / "templates.xml").open("ab") as file:
+        file.write(b"half a templ")  # what was written after the bookmark
+    assert read_on() == (contents, templates, 7 - killed_at)
+
+
+def test_a_bookmark_of_others_or_without_its_templates_is_not_used(read_on, tmp_path):
+    whole = read_on(key="other")
+    with pytest.raises(KeyboardInterrupt):
+        read_on(4, key="another")
+    assert read_on() == whole
+    with pytest.raises(KeyboardInterrupt):
+        read_on(4)
+    (tmp_path / "templates.xml").unlink()
+    assert read_on() == whole

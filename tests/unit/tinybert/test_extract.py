@@ -4,6 +4,7 @@ import bz2
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -237,6 +238,12 @@ def test_ranks_share_the_splits(plain, tmp_path, monkeypatch):
             int(part.name[5:10]) % 3
         ]
     assert (shared / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
+    together = tmp_path / "alone0"
+    for rank in (1, 2):
+        shutil.copytree(tmp_path / f"alone{rank}", together, dirs_exist_ok=True)
+    monkeypatch.setattr("tinybert.extract.extract_splits", lambda *_: iter(()))
+    assert run(plain, together, "--split-bytes", 2000) == 0
+    assert (together / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
 
 
 def test_wikiextractor_that_fails_after_a_split(plain, tmp_path, monkeypatch, capsys):
@@ -312,6 +319,31 @@ def test_killed_at_any_moment(long_dump, tmp_path, moment):
     for part in parts(whole):
         assert (out / part.name).read_bytes() == part.read_bytes()
     assert names(out) == names(whole)
+
+
+def children(pid):
+    """Pids of the direct children, oldest first."""
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def test_wikiextractor_that_waits_for_a_dead_process_of_its_own(long_dump, tmp_path):
+    """Alone it would wait for ever."""
+    dump, whole = long_dump
+    out = tmp_path / "out"
+    process = start(dump, out, "--split-bytes", 300_000)
+    while not finished(out):
+        assert process.poll() is None
+        time.sleep(0.002)
+    (wikiextractor,) = [pid for pid in children(process.pid) if len(children(pid)) > 2]
+    os.kill(children(wikiextractor)[-1], signal.SIGKILL)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 2, error
+    assert b"a process of wikiextractor died of signal 9" in error
+    assert b"run it again" in error
+    before = finished(out)
+    assert run(dump, out, "--split-bytes", 300_000) == 0
+    assert before.items() <= finished(out).items()
+    assert text_of(out) == text_of(whole)
 
 
 @real_data
