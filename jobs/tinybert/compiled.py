@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import fcntl
+import gc
 import hashlib
 import os
 import shutil
@@ -119,12 +120,23 @@ def _without(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """What is made in the block stays, so the garbage collector need not look at it, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _import_njit() -> Callable[..., Any]:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     directory = cache_directory()
     _copy_sources(directory)
     os.environ["NUMBA_CACHE_DIR"] = str(directory)
-    with _without("coverage", "scipy"):
+    with _without("coverage", "scipy"), _without_collections():
         import numba
         import numba.np.arraymath
     # Without counts of references, as Numba does in its own library: at each call they cost more than what a
