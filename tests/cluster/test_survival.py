@@ -157,7 +157,7 @@ def test_collect_from_another_directory(place, tmp_path_factory):
 
 
 def test_the_job_goes_on_without_the_command_line(place):
-    process = place.popen("run", place.job("sleep 3; echo done", ranks=8), "-c", place.cluster)
+    process = place.popen("run", place.job("sleep 10; echo done", ranks=8), "-c", place.cluster)
     run = place.wait_for(lambda: (place.path / "runs").exists() and place.only_run())
     place.until_running(run, 8)
     process.kill()
