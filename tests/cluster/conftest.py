@@ -71,6 +71,8 @@ def bed(hosts: Testbed) -> Iterator[Testbed]:
 class ClusterPlace(Place):
     """Ranks are containers on the hosts of the testbed."""
 
+    patience = 120.0
+
     def __init__(self, path: Path, bed: Testbed, **cluster: Any) -> None:
         super().__init__(path, bed.cluster(*HOSTS, **cluster))
         self.bed = bed
