@@ -95,7 +95,7 @@ def push(
             given: tuple[str, ...] = ()
         else:
             given = fleet.deliver(name, origin, say)
-            say(f"{name}: sent to {', '.join(given)}" if given else f"{name}: is on all hosts")
+            say(f"{name}: now also on {', '.join(given)}" if given else f"{name}: is on all hosts")
     if json:
         print_json({"schema": 1, "image": name, "registry": registry, "sent_to": list(given)})
 
