@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rank = Rank.from_environment(options.device)
     model = open_task_model(options.model, options.vocab, options.task, options.lower_case)
     texts = _texts(options, model.target.task)
-    shape = _shape(model, rank, options.batch_size)
+    shape = batch_shape(model, rank, options.batch_size)
     if model.format != ONNX:
         start(rank, seed=0)
     maker, runner = model.record_maker(), model.runner(shape)
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _report(maker.counts)
 
 
-def _shape(model: TaskModel, rank: Rank, batch_size: int) -> Shape:
-    """Ascend compiles each shape that it meets: it gets one."""
+def batch_shape(model: TaskModel, rank: Rank, batch_size: int) -> Shape:
+    """The shape of batches: that of the graph, else any; Ascend, which compiles each, gets one of its own."""
     if rank.device == "CPU" or model.shape.is_fixed:
         return model.shape
     return Shape(batch_size, model.description.max_seq_length)

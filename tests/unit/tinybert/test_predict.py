@@ -13,7 +13,8 @@ from tinybert import predict
 from tinybert.exported import Shape
 from tinybert.glue_records import RecordMaker
 from tinybert.glue_tasks import TASKS
-from tinybert.prediction import batch_of, read_texts
+from tinybert.prediction import batch_of, open_task_model, read_texts
+from tinybert.rank import Rank
 from tinybert.stage import StageError
 from tinybert.tokenization import load_vocabulary
 
@@ -139,6 +140,12 @@ def test_argument_that_is_not_utf8(exports):
 def test_missing_input(exports, tmp_path):
     with pytest.raises(StageError, match=r"input .*none does not exist"):
         predict.main([f"--model={exports['onnx']}", f"--input={tmp_path / 'none'}"])
+
+
+def test_ascend_which_compiles_each_shape_gets_one(tmp_path):
+    model = open_task_model(write_small_model(tmp_path / "model", SST2))
+    assert predict.batch_shape(model, Rank(device="Ascend"), 8) == Shape(8, LENGTH)
+    assert predict.batch_shape(model, Rank(device="CPU"), 8) == Shape()
 
 
 def test_pairs():
