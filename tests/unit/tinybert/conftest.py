@@ -13,6 +13,7 @@ from tinybert.rank import Rank, start
 from tinybert.tfrecord import encode_example, write_record
 
 from tests.unit.tinybert.small_models import SST2, write_small_model
+
 VOCAB_SIZE = 50
 RecordWriter = Callable[..., Path]
 
