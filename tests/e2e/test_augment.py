@@ -32,13 +32,8 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
     write_model(tmp_path / "teacher", {"model.safetensors": tensors}, {"model": size.to_dict()})
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "train.tsv").write_text("\n".join(["sentence\tlabel", *ROWS]) + "\n")
-    (tmp_path / "vocab.txt").write_text("\n".join(TOKENS) + "\n")
-    return {
-        "data": tmp_path / "data",
-        "teacher": tmp_path / "teacher",
-        "vocabulary": tmp_path / "vocab.txt",
-        "output": tmp_path / "augmented",
-    }
+    (tmp_path / "teacher" / "vocab.txt").write_text("\n".join(TOKENS) + "\n")
+    return {name: tmp_path / name for name in ("data", "teacher", "output")}
 
 
 def test_two_ranks_augment_what_one_process_does(place: LocalPlace, inputs: dict[str, Path], tmp_path: Path):
@@ -53,7 +48,7 @@ def test_two_ranks_augment_what_one_process_does(place: LocalPlace, inputs: dict
     assert made[0] == "sentence\tlabel"
 
     alone = [sys.executable, "-m", "tinybert.augment", "--task=sst2", "--candidates=3", "--device=cpu"]
-    places = {**inputs, "vocab": inputs["vocabulary"], "out": tmp_path / "alone"}
-    alone += [f"--{name}={places[name]}" for name in ("data", "teacher", "vocab", "out")]
+    places = {"data": inputs["data"], "teacher": inputs["teacher"], "out": tmp_path / "alone"}
+    alone += [f"--{name}={path}" for name, path in places.items()]
     subprocess.run(alone, env={"PYTHONPATH": str(JOBS)}, timeout=240, check=True)
     assert (tmp_path / "alone" / "train.tsv").read_text().splitlines() == made
