@@ -90,4 +90,5 @@ _stack, _unstack = ops.Stack(), ops.Unstack()
 
 
 def _squared_norm(gradient):
-    return _sum(_square(gradient))
+    # Rows first: on CPU the sum of everything at once is the work of one thread.
+    return _sum(_sum(_square(gradient), -1))

@@ -60,16 +60,18 @@ def test_representation_loss(student_layers: int, teacher_layers: int) -> None:
     assert float(loss) == pytest.approx(_numpy_representation_loss(student, teacher), rel=1e-6)
 
 
-def test_means_are_accurate_on_as_many_elements_as_attention_has() -> None:
-    """MindSpore's L2Loss is 0.1 to 0.3 % off here."""
+@pytest.mark.parametrize("shape", [(16, 12, 128, 128), (2048, 768)])
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_means_are_accurate_on_as_many_elements_as_there_are(shape: tuple[int, ...], spread: float) -> None:
+    """MindSpore's L2Loss is 0.1 to 0.3 % off here; equal addends are the worst for sums in float32."""
     from mindspore import Tensor
     from tinybert.losses import mean_squared_error
 
     rng = np.random.default_rng(0)
-    left = rng.normal(0, 1, (16, 12, 128, 128)).astype(np.float32)
-    right = rng.normal(0, 1, left.shape).astype(np.float32)
+    left = rng.normal(3.3, spread, shape).astype(np.float32)
+    right = rng.normal(0, spread, shape).astype(np.float32)
     expected = _mse(left.astype(np.float64), right.astype(np.float64))
-    assert float(mean_squared_error(Tensor(left), Tensor(right))) == pytest.approx(expected, rel=1e-6)
+    assert float(mean_squared_error(Tensor(left), Tensor(right))) == pytest.approx(expected, rel=2e-6)
 
 
 @pytest.mark.parametrize("score", [-100.0, -100.5, -10000.0])
