@@ -72,3 +72,25 @@ def test_glue(place, bed, root):
         assert found == [["dev.tfrecord", "train.tfrecord"]] * 2
     else:
         assert found == [["train.tfrecord"], ["dev.tfrecord"]]
+
+
+def test_pretraining_data(place, bed, root):
+    """On disks of their own each host makes it all, the same bytes; what is compiled stays beside them."""
+    bed.exec("h1", f"yes 'good film bad\n' | head -c 1200000 > {root}/part-0.txt")
+    if root == PLACES["own"]:
+        bed.exec("h2", f"yes 'good film bad\n' | head -c 1200000 > {root}/part-0.txt")
+    sources = {"text": root, "vocabulary": f"{root}/vocab.txt", "output": f"{root}/records"}
+    parameters = {"shard_mb": 1, "max_seq_length": 16, "dupe_factor": 1, "workers": 1}
+    parameters["every_host"] = "true" if root == PLACES["own"] else "false"
+    run(
+        place,
+        "pretraining-data.yaml",
+        **{f"volumes.{name}.source": path for name, path in sources.items()},
+        **{f"script.parameters.{name}": value for name, value in parameters.items()},
+    )
+    sums = [bed.exec(host, f"cd {root}/records && sha256sum *") for host in ("h1", "h2")]
+    assert sums[0] == sums[1]
+    assert sums[0].count("-of-00002.tfrecord") == 2
+    assert "manifest.json" in sums[0]
+    for host in ("h1", "h2"):
+        assert files(bed, host, f"{root}/records/.kernels", "-d *")
