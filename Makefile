@@ -17,7 +17,7 @@ RANKS   ?=
 STEPS   ?=
 ARGS    ?=
 
-.PHONY: td-sst2 bench-data bench-images bench-launch help smoke setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
+.PHONY: td-sst2 bench-data bench-images bench-launch bench-train help smoke setup setup-dev gd-8p lint check test test-images test-cluster golden bench-scale clean
 .DELETE_ON_ERROR:
 
 help:
@@ -179,6 +179,11 @@ bench-data: $(VENV)/.dev
 	@test -n '$(TEXT)' -a -n '$(VOCAB)' || { echo "give TEXT= (a sentence a line) and VOCAB=" >&2; exit 2; }
 	$(BIN)/python -m tests.bench.data --text='$(TEXT)' --vocab='$(VOCAB)' $(if $(REFERENCE),--reference='$(REFERENCE)') \
 	  $(if $(DUMP),--dump='$(DUMP)') $(ARGS)
+
+# A step of general distillation beside PyTorch eager, and samples a second by ranks; prints Markdown. TORCH_PYTHON= a Python
+# with torch and NumPy (`python3.11 -m venv torch && torch/bin/pip install torch 'numpy<2'`): without one, ours alone.
+bench-train: $(VENV)/.dev
+	PYTHONPATH=jobs $(BIN)/python -m tests.bench.train $(if $(TORCH_PYTHON),--torch-python='$(TORCH_PYTHON)') $(ARGS)
 
 golden: $(VENV)/.dev
 	LAUNCHER_GOLDEN=1 $(BIN)/pytest -q tests/unit -k golden
