@@ -29,7 +29,8 @@ class WarmupPolynomialDecay(LearningRateSchedule):
 
     def construct(self, global_step):
         step = global_step.astype(ms.float32)
-        left = ops.maximum(1.0 - (step - self.warmup_steps) / self.decay_steps, 0.0)
+        # Steps that are left are exact in float32; 1 - done / all would be off by a thousandth at the end.
+        left = ops.maximum(self.warmup_steps + self.decay_steps - step, 0.0) / self.decay_steps
         decayed = self.end + (self.base - self.end) * ops.pow(left, self.power)
         if self.warmup_steps == 0:
             return decayed
