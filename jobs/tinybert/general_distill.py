@@ -50,7 +50,7 @@ def _prepare(args: argparse.Namespace, teacher: SavedModel) -> TrainingRun:
     profile = PROFILES[args.profile]
     student = _student(profile.student, teacher.model, args.dropout)
     check_distillation(teacher.model, student)
-    check_same_vocabulary(teacher, records)
+    check_same_vocabulary(teacher, records, records.directory)
     info = {"stage": "general_distill", "teacher_sha256": sha256_of(teacher.directory / MODEL_FILE)}
     settings = train_config(args, profile.general_distill)
     run = prepare(args, rank, records, DISTILL_COLUMNS, student, settings, FINAL, info)

@@ -53,7 +53,7 @@ def _prepare(args: argparse.Namespace, initial: SavedModel | None) -> TrainingRu
     if initial is None:
         model = _sized_for(profile.teacher, records, args.vocab_size)
     else:
-        check_same_vocabulary(initial, records)
+        check_same_vocabulary(initial, records, records.directory)
         model = initial.model
         info["initial_sha256"] = sha256_of(initial.directory / MODEL_FILE)
     model = model if args.dropout is None else model.with_dropout(args.dropout)

@@ -15,6 +15,7 @@ from tinybert.rank import Rank
 from tinybert.stage import StageError
 from tinybert.task_records import LABEL_COLUMN, Target, TaskRecords, default_dev_split, open_task
 from tinybert.train_options import training_parser
+from tinybert.training import check_same_vocabulary
 from tinybert.weights import (
     CLASSIFIER_RELU,
     MODEL_FILE,
@@ -83,12 +84,7 @@ def open_dev(args: argparse.Namespace, train: TaskRecords) -> TaskRecords:
 def open_encoder(directory: Path, records: TaskRecords) -> SavedModel:
     """A model that records can be given to. Raises StageError where its vocabulary is another one."""
     saved = open_model(directory)
-    theirs, ours = saved.info.get("vocab_sha256"), records.records.vocab_sha256
-    if theirs and ours and theirs != ours:
-        raise StageError(
-            f"{records.path} was made with another vocabulary than {directory}: "
-            "make the records again with the model's"
-        )
+    check_same_vocabulary(saved, records.records, records.path)
     return saved
 
 

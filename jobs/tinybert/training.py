@@ -106,15 +106,15 @@ def check_model_takes(model: ModelConfig, records: RecordFiles) -> None:
         )
 
 
-def check_same_vocabulary(saved: SavedModel, records: RecordFiles) -> None:
+def check_same_vocabulary(saved: SavedModel, records: RecordFiles, called: Path) -> None:
     """Raise StageError where records and model say of themselves that their vocabularies differ.
 
-    Equal sizes do not make equal vocabularies.
+    Equal sizes do not make equal vocabularies. `called`: what the user knows the records by.
     """
     theirs = saved.info.get("vocab_sha256")
     if theirs and records.vocab_sha256 and theirs != records.vocab_sha256:
         raise StageError(
-            f"{records.directory} was made with another vocabulary than {saved.directory}: "
+            f"{called} was made with another vocabulary than {saved.directory}: "
             "make the data again with the model's"
         )
 

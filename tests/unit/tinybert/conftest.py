@@ -77,6 +77,14 @@ def _mindspore(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         start(Rank(), seed=1)
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One rank whatever surrounds the tests, with its log in `tmp_path`."""
+    for name in ("RANK_ID", "RANK_SIZE", "DEVICE_ID", "RANK_TABLE_FILE", "MS_ROLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LAUNCHER_LOG_DIR", str(tmp_path / "LOG0"))
+
+
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A small model of SST-2: its `checkpoint`, and as `mindir` and `onnx` (3 rows of 12 tokens)."""

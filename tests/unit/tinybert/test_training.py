@@ -19,16 +19,8 @@ from tinybert.weights import open_model, read_tensors, write_model
 from tests.unit.tinybert.plain_bert import write_bert
 from tests.unit.tinybert.tensorflow_here import needs_tensorflow
 
-pytestmark = pytest.mark.mindspore
+pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("alone")]
 Write = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One rank whatever surrounds the tests, with its log in `tmp_path`."""
-    for name in ("RANK_ID", "RANK_SIZE", "DEVICE_ID", "RANK_TABLE_FILE", "MS_ROLE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LAUNCHER_LOG_DIR", str(tmp_path / "LOG0"))
 
 
 @pytest.fixture(autouse=True)
