@@ -148,8 +148,16 @@ class Place:
         """No supervisor of this place outlives its test."""
         for run in self.runs():
             for event in self.events(run):
-                if event["event"] == "supervisor" and _is_supervisor(pid := int(event["owner"].split()[1])):
+                if event["event"] == "supervisor" and self._is_ours(pid := int(event["owner"].split()[1])):
                     os.kill(pid, signal.SIGKILL)
+
+    def _is_ours(self, pid: int) -> bool:
+        """A process that a command of this place has become, or started."""
+        try:
+            environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return f"LAUNCHER_RUNS={self.environ['LAUNCHER_RUNS']}".encode() in environ
 
 
 def is_alive(pid: int) -> bool:
@@ -157,11 +165,4 @@ def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def _is_supervisor(pid: int) -> bool:
-    try:
-        return b"launcher.run\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
         return False

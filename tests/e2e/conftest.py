@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,10 +42,14 @@ class LocalPlace(Place):
         names = [f"cpu-{self.base + index}" for index in range(8)]
         return [name for name in names if (Path("/var/tmp/launcher-locks") / name).exists()]
 
+    def errors(self) -> list[dict[str, Any]]:
+        """What went wrong in all runs of this place, as their supervisors said it."""
+        return [event for run in self.runs() for event in self.events(run) if event["event"] == "error"]
+
     def assert_nothing_left(self) -> None:
         """No process, lock or secret of any run of this place."""
         assert self.processes() == []
-        assert self.locks() == []
+        assert self.locks() == [], self.errors()
         for run in self.runs():
             assert not list(Path("/dev/shm").glob(f"launcher-*/{run}"))
 
