@@ -19,22 +19,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import is_up_to_date, sha256_of, sidecar_of
-from tinybert.augment_parts import Parts, finish
-from tinybert.augment_rows import augmented, header_of, text_setter
-from tinybert.glue_rows import Row, read_rows
-from tinybert.glue_sources import check_rows, find_sources
-from tinybert.glue_tasks import TASKS, Task
-from tinybert.options import positive_int, probability
-from tinybert.rank import Rank, start
-from tinybert.replacements import Replacements
-from tinybert.shards import STAGING, staging_of
-from tinybert.share import one_rank_at_a_time, rank_and_size
-from tinybert.stage import Progress, StageError, run_stage, say
-from tinybert.stop_words import load_stop_words
-from tinybert.tokenization import Vocabulary, load_vocabulary
-from tinybert.weights import MODEL_FILE, SavedModel, open_model
-from tinybert.word_vectors import load_word_vectors, sha256_of_word_vectors
+from tinybert.augmentation.parts import Parts, finish
+from tinybert.augmentation.replacements import Replacements
+from tinybert.augmentation.rows import augmented, header_of, text_setter
+from tinybert.augmentation.stop_words import load_stop_words
+from tinybert.augmentation.word_vectors import load_word_vectors, sha256_of_word_vectors
+from tinybert.models.weights import MODEL_FILE, SavedModel, open_model
+from tinybert.records.shards import STAGING, staging_of
+from tinybert.stages.artifacts import is_up_to_date, sha256_of, sidecar_of
+from tinybert.stages.options import positive_int, probability
+from tinybert.stages.rank import Rank, start
+from tinybert.stages.share import one_rank_at_a_time, rank_and_size
+from tinybert.stages.stage import Progress, StageError, run_stage, say
+from tinybert.tasks.rows import Row, read_rows
+from tinybert.tasks.sources import check_rows, find_sources
+from tinybert.tasks.tasks import TASKS, Task
+from tinybert.text.tokenization import Vocabulary, load_vocabulary
 
 SPLIT = "train"
 ROWS_OF_A_PART = 1000
@@ -112,7 +112,7 @@ def _replacements(options: argparse.Namespace, vocabulary: Vocabulary, teacher: 
     alone = {name: value for name, value in os.environ.items() if name not in ("RANK_ID", "RANK_SIZE")}
     rank = Rank.from_environment(options.device, alone)
     start(rank, options.seed)
-    from tinybert.masked_words import MaskedWords
+    from tinybert.augmentation.masked_words import MaskedWords
 
     return Replacements(
         vocabulary,

@@ -15,15 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from tinybert.artifacts import directory_by_rename, read_json, sha256_of, write_json
-from tinybert.bert_config import read_bert_config, write_bert_config
-from tinybert.config import ModelConfig
-from tinybert.stage import Progress, StageError, require_one_task, run_stage, say
-from tinybert.tensor_match import listed, rows_of_checkpoint, rows_of_model
-from tinybert.tensor_table import Row, classes_of, heads_of, of_optimiser
-from tinybert.tf_checkpoint import TensorFlowCheckpoint, files_of, write_checkpoint
-from tinybert.tokenization import load_vocabulary
-from tinybert.weights import (
+from tinybert.conversion.bert_config import read_bert_config, write_bert_config
+from tinybert.conversion.tensor_match import listed, rows_of_checkpoint, rows_of_model
+from tinybert.conversion.tensor_table import Row, classes_of, heads_of, of_optimiser
+from tinybert.conversion.tf_checkpoint import TensorFlowCheckpoint, files_of, write_checkpoint
+from tinybert.models.config import ModelConfig
+from tinybert.models.weights import (
     CLASSIFIER_RELU,
     CONFIG_FILE,
     MODEL_FILE,
@@ -33,6 +30,9 @@ from tinybert.weights import (
     read_tensors,
     write_model,
 )
+from tinybert.stages.artifacts import directory_by_rename, read_json, sha256_of, write_json
+from tinybert.stages.stage import Progress, StageError, require_one_task, run_stage, say
+from tinybert.text.tokenization import load_vocabulary
 
 BERT_CONFIG_FILE = "bert_config.json"
 CHECKPOINT_NAME = "bert_model.ckpt"

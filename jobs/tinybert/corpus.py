@@ -15,10 +15,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import artifact, is_up_to_date, stamp_of
-from tinybert.lines import read_lines, require_file
-from tinybert.options import positive_int
-from tinybert.stage import StageError, require_one_task, run_stage, say
+from tinybert.stages.artifacts import artifact, is_up_to_date, stamp_of
+from tinybert.stages.options import positive_int
+from tinybert.stages.stage import StageError, require_one_task, run_stage, say
+from tinybert.text.lines import read_lines, require_file
 
 DOCSTRINGS = "docstrings"
 _DOCSTRINGS_BYTES = 3_000_000  # enough to learn from, and seconds to collect
@@ -55,7 +55,7 @@ def _made_from(options: argparse.Namespace) -> dict[str, Any]:
     """What decides the output: arguments, input, and the programs that split and extract."""
     arguments = {"max_bytes": options.max_bytes, "allow_truncated": options.allow_truncated}
     if options.source == DOCSTRINGS:
-        from tinybert.docstrings import installed_versions
+        from tinybert.text.docstrings import installed_versions
 
         return {"source": DOCSTRINGS, "arguments": arguments, "versions": installed_versions()}
     source = Path(options.source).resolve()
@@ -71,12 +71,12 @@ def _is_dump(source: Path) -> bool:
 
 def _documents(options: argparse.Namespace) -> Iterator[list[str]]:
     if options.source == DOCSTRINGS:
-        from tinybert.docstrings import prose_documents, source_files
+        from tinybert.text.docstrings import prose_documents, source_files
 
         return prose_documents(source_files())
     source = Path(options.source)
     if _is_dump(source):
-        from tinybert.wikipedia import dump_documents
+        from tinybert.wiki.articles import dump_documents
 
         scratch = options.out.with_name(f".{options.out.name}.whole-pages.xml")
         return dump_documents(source, options.allow_truncated, scratch)

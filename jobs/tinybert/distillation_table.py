@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import read_json
-from tinybert.stage import StageError, run_stage
-from tinybert.weights import CONFIG_FILE
+from tinybert.models.weights import CONFIG_FILE
+from tinybert.stages.artifacts import read_json
+from tinybert.stages.stage import StageError, run_stage
 
 _PLACE = re.compile(r"seed-(\d+)/(teacher|plain|td1|td2)/")
 _COMPARED = ("teacher", "plain", "td2")

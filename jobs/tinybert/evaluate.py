@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import write_json
-from tinybert.glue_tasks import TASKS
-from tinybert.options import positive_int
-from tinybert.rank import Rank, is_scheduler, run_scheduler, start
-from tinybert.scoring import evaluate
-from tinybert.stage import StageError, run_stage, say
-from tinybert.task_records import TaskRecords, default_dev_split, open_task
-from tinybert.task_stage import load_task_model, open_encoder, require_head
-from tinybert.training import check_model_takes
-from tinybert.weights import CONFIG_FILE, SavedModel
+from tinybert.models.weights import CONFIG_FILE, SavedModel
+from tinybert.stages.artifacts import write_json
+from tinybert.stages.options import positive_int
+from tinybert.stages.rank import Rank, is_scheduler, run_scheduler, start
+from tinybert.stages.stage import StageError, run_stage, say
+from tinybert.tasks.records import TaskRecords, default_dev_split, open_task
+from tinybert.tasks.tasks import TASKS
+from tinybert.training.run import check_model_takes
+from tinybert.training.scoring import evaluate
+from tinybert.training.task_stage import load_task_model, open_encoder, require_head
 
 FINAL = "-final"
 

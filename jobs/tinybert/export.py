@@ -19,9 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from tinybert.artifacts import directory_by_rename, sha256_of
-from tinybert.comparison import require_equal, sample_batches
-from tinybert.exported import (
+from tinybert.delivery.comparison import require_equal, sample_batches
+from tinybert.delivery.description import (
+    INPUTS,
+    Description,
+    add_text_options,
+    describe,
+    vocabulary_path,
+)
+from tinybert.delivery.exported import (
     AIR,
     FORMATS,
     MINDIR,
@@ -34,18 +40,12 @@ from tinybert.exported import (
     write_config,
     write_manifest,
 )
-from tinybert.model_description import (
-    INPUTS,
-    Description,
-    add_text_options,
-    describe,
-    vocabulary_path,
-)
-from tinybert.options import positive_int, sequence_length
-from tinybert.rank import Rank, start
-from tinybert.runners import Batch, exported_runner, mindspore_runner
-from tinybert.stage import StageError, require_one_task, run_stage, say
-from tinybert.weights import CONFIG_FILE, MODEL_FILE, VOCABULARY_FILE, SavedModel, open_model
+from tinybert.delivery.runners import Batch, exported_runner, mindspore_runner
+from tinybert.models.weights import CONFIG_FILE, MODEL_FILE, VOCABULARY_FILE, SavedModel, open_model
+from tinybert.stages.artifacts import directory_by_rename, sha256_of
+from tinybert.stages.options import positive_int, sequence_length
+from tinybert.stages.rank import Rank, start
+from tinybert.stages.stage import StageError, require_one_task, run_stage, say
 
 TOLERANCE = 1e-4
 _FORM = 1  # of what is written; another number exports anew
@@ -105,7 +105,7 @@ def export(request: Request) -> None:
 
     Raises StageError, and writes nothing, where the graph's outputs are not those of the checkpoint.
     """
-    from tinybert.deployed_model import load_deployed, write_graph
+    from tinybert.delivery.deployed_model import load_deployed, write_graph
 
     network = load_deployed(request.saved, request.description)
     batches = sample_batches(request.description, request.shape)

@@ -16,15 +16,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import artifact, describe, is_up_to_date, read_json, sidecar_of, stamp_of, write_json
-from tinybert.bookmark import Bookmark
-from tinybert.dump import DumpContents, Split
-from tinybert.lines import require_file
-from tinybert.options import positive_int
-from tinybert.shards import complete_manifest
-from tinybert.share import one_rank_at_a_time, rank_and_size
-from tinybert.stage import Progress, StageError, run_stage, say
-from tinybert.wikipedia import (
+from tinybert.records.shards import complete_manifest
+from tinybert.stages.artifacts import (
+    artifact,
+    describe,
+    is_up_to_date,
+    read_json,
+    sidecar_of,
+    stamp_of,
+    write_json,
+)
+from tinybert.stages.options import positive_int
+from tinybert.stages.share import one_rank_at_a_time, rank_and_size
+from tinybert.stages.stage import Progress, StageError, run_stage, say
+from tinybert.text.lines import require_file
+from tinybert.wiki.articles import (
     PATIENCE,
     WIKIEXTRACTOR_VERSION,
     extract_splits,
@@ -34,6 +40,8 @@ from tinybert.wikipedia import (
     require_wikiextractor,
     sentences_of,
 )
+from tinybert.wiki.bookmark import Bookmark
+from tinybert.wiki.dump import DumpContents, Split
 
 _SPLIT_BYTES = 32_000_000
 _MANIFEST = "manifest.json"

@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import sha256_of
-from tinybert.config import PROFILES, ModelConfig
-from tinybert.rank import is_scheduler, run_scheduler
-from tinybert.stage import StageError, run_stage
-from tinybert.task_records import TaskRecords, identity
-from tinybert.task_stage import (
+from tinybert.models.config import PROFILES, ModelConfig
+from tinybert.models.weights import SavedModel, vocabulary_of
+from tinybert.stages.artifacts import sha256_of
+from tinybert.stages.rank import is_scheduler, run_scheduler
+from tinybert.stages.stage import StageError, run_stage
+from tinybert.tasks.records import TaskRecords, identity
+from tinybert.text.tokenization import load_vocabulary
+from tinybert.training.run import TrainingRun, begin, execute, prepare, train_config
+from tinybert.training.task_stage import (
     TRAIN_COLUMNS,
     batch_lengths,
     load_encoder,
@@ -26,9 +29,6 @@ from tinybert.task_stage import (
     stamp,
     task_parser,
 )
-from tinybert.tokenization import load_vocabulary
-from tinybert.training import TrainingRun, begin, execute, prepare, train_config
-from tinybert.weights import SavedModel, vocabulary_of
 
 FINAL = "model-final"
 
@@ -86,8 +86,8 @@ def _from_scratch(
 
 
 def _loss(run: TrainingRun, records: TaskRecords, initial: SavedModel | None) -> Any:
-    from tinybert.task_losses import LabelLoss
-    from tinybert.task_model import BertForTask
+    from tinybert.models.task import BertForTask
+    from tinybert.models.task_losses import LabelLoss
 
     network = BertForTask(run.model, records.target)
     if initial is not None:

@@ -12,14 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import sha256_of
-from tinybert.config import PROFILES, ModelConfig, check_distillation
-from tinybert.dataset import DISTILL_COLUMNS, open_records
-from tinybert.rank import Rank, is_scheduler, run_scheduler
-from tinybert.stage import run_stage
-from tinybert.train_options import training_parser
-from tinybert.training import TrainingRun, begin, check_same_vocabulary, execute, prepare, train_config
-from tinybert.weights import MODEL_FILE, SavedModel, load_parameters, open_model, read_tensors, vocabulary_of
+from tinybert.models.config import PROFILES, ModelConfig, check_distillation
+from tinybert.models.weights import (
+    MODEL_FILE,
+    SavedModel,
+    load_parameters,
+    open_model,
+    read_tensors,
+    vocabulary_of,
+)
+from tinybert.records.dataset import DISTILL_COLUMNS, open_records
+from tinybert.stages.artifacts import sha256_of
+from tinybert.stages.rank import Rank, is_scheduler, run_scheduler
+from tinybert.stages.stage import run_stage
+from tinybert.training.options import training_parser
+from tinybert.training.run import TrainingRun, begin, check_same_vocabulary, execute, prepare, train_config
 
 FINAL = "student-final"
 # A teacher that was pretrained or fine-tuned has heads that the distillation does not use.
@@ -63,8 +70,8 @@ def _student(size: ModelConfig, teacher: ModelConfig, dropout: float | None) -> 
 
 
 def _loss(run: TrainingRun, saved: SavedModel) -> Any:
-    from tinybert.losses import GeneralDistillLoss
-    from tinybert.model import BertModel
+    from tinybert.models.bert import BertModel
+    from tinybert.models.losses import GeneralDistillLoss
 
     size = saved.model.without_dropout()
     teacher = BertModel(size)

@@ -15,16 +15,16 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import artifact, is_up_to_date, sha256_of
-from tinybert.glue_records import Counts, RecordMaker
-from tinybert.glue_rows import read_rows
-from tinybert.glue_sources import check_rows, find_sources
-from tinybert.glue_tasks import TASKS, Task, with_tags
-from tinybert.options import sequence_length
-from tinybert.share import rank_and_size, share_of
-from tinybert.stage import Progress, run_stage, say
-from tinybert.tfrecord import encode_example, write_record
-from tinybert.tokenization import load_vocabulary
+from tinybert.records.tfrecord import encode_example, write_record
+from tinybert.stages.artifacts import artifact, is_up_to_date, sha256_of
+from tinybert.stages.options import sequence_length
+from tinybert.stages.share import rank_and_size, share_of
+from tinybert.stages.stage import Progress, run_stage, say
+from tinybert.tasks.features import Counts, RecordMaker
+from tinybert.tasks.rows import read_rows
+from tinybert.tasks.sources import check_rows, find_sources
+from tinybert.tasks.tasks import TASKS, Task, with_tags
+from tinybert.text.tokenization import load_vocabulary
 
 _FORM = 1  # of the records; another number makes them anew
 

@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from tinybert.artifacts import written_by_rename
-from tinybert.exported import ONNX, Shape
-from tinybert.glue_records import Counts
-from tinybert.lines import lines_of, read_lines, require_file
-from tinybert.model_description import add_text_options
-from tinybert.options import positive_int
-from tinybert.prediction import TaskModel, Texts, answers, open_task_model, read_texts
-from tinybert.rank import Rank, start
-from tinybert.stage import Progress, StageError, require_one_task, run_stage, say
+from tinybert.delivery.description import add_text_options
+from tinybert.delivery.exported import ONNX, Shape
+from tinybert.delivery.prediction import TaskModel, Texts, answers, open_task_model, read_texts
+from tinybert.stages.artifacts import written_by_rename
+from tinybert.stages.options import positive_int
+from tinybert.stages.rank import Rank, start
+from tinybert.stages.stage import Progress, StageError, require_one_task, run_stage, say
+from tinybert.tasks.features import Counts
+from tinybert.text.lines import lines_of, read_lines, require_file
 
 _STDIN = Path("-")
 

@@ -9,14 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import sha256_of
-from tinybert.config import PROFILES, ModelConfig
-from tinybert.dataset import PRETRAIN_COLUMNS, RecordFiles, open_records
-from tinybert.rank import Rank, is_scheduler, run_scheduler
-from tinybert.stage import run_stage
-from tinybert.train_options import training_parser
-from tinybert.training import TrainingRun, begin, check_same_vocabulary, execute, prepare, train_config
-from tinybert.weights import MODEL_FILE, SavedModel, load_parameters, open_model, read_tensors, vocabulary_of
+from tinybert.models.config import PROFILES, ModelConfig
+from tinybert.models.weights import (
+    MODEL_FILE,
+    SavedModel,
+    load_parameters,
+    open_model,
+    read_tensors,
+    vocabulary_of,
+)
+from tinybert.records.dataset import PRETRAIN_COLUMNS, RecordFiles, open_records
+from tinybert.stages.artifacts import sha256_of
+from tinybert.stages.rank import Rank, is_scheduler, run_scheduler
+from tinybert.stages.stage import run_stage
+from tinybert.training.options import training_parser
+from tinybert.training.run import TrainingRun, begin, check_same_vocabulary, execute, prepare, train_config
 
 FINAL = "teacher-final"
 # Of fine-tuning: pretraining has its own, which the model to start from must have.
@@ -67,8 +74,8 @@ def _sized_for(size: ModelConfig, records: RecordFiles, vocab_size: int | None) 
 
 
 def _loss(run: TrainingRun, initial: SavedModel | None) -> Any:
-    from tinybert.losses import PreTrainLoss
-    from tinybert.model import BertForPreTraining
+    from tinybert.models.bert import BertForPreTraining
+    from tinybert.models.losses import PreTrainLoss
 
     network = BertForPreTraining(run.model)
     if initial is not None:

@@ -20,19 +20,19 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import sha256_of
-from tinybert.compiled import compile_once
-from tinybert.documents import expand_paths
-from tinybert.flat_corpus import CorpusReader, blocks_of, say_counts
-from tinybert.instances import InstanceOptions, make_instances
-from tinybert.options import positive_int, probability, sequence_length
-from tinybert.records import RecordWriter
-from tinybert.shards import complete_manifest, require_ours, staging_of, write_dataset
-from tinybert.share import rank_and_size
-from tinybert.stage import require_one_task, run_stage, say
-from tinybert.stream import Work, finish, make_shards, manifest_of_text
-from tinybert.text_shards import TextShards
-from tinybert.tokenization import SPECIAL_TOKENS, Vocabulary, load_vocabulary
+from tinybert.records.encoding import RecordWriter
+from tinybert.records.instances import InstanceOptions, make_instances
+from tinybert.records.shards import complete_manifest, require_ours, staging_of, write_dataset
+from tinybert.records.stream import Work, finish, make_shards, manifest_of_text
+from tinybert.stages.artifacts import sha256_of
+from tinybert.stages.options import positive_int, probability, sequence_length
+from tinybert.stages.share import rank_and_size
+from tinybert.stages.stage import require_one_task, run_stage, say
+from tinybert.text.compiled import compile_once
+from tinybert.text.documents import expand_paths
+from tinybert.text.flat_corpus import CorpusReader, blocks_of, say_counts
+from tinybert.text.shards import TextShards
+from tinybert.text.tokenization import SPECIAL_TOKENS, Vocabulary, load_vocabulary
 
 _UNKNOWN_WARNING = 0.05
 _MEGABYTE = 1_000_000

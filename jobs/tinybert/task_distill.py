@@ -12,13 +12,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinybert.config import PROFILES, ModelConfig, check_distillation
-from tinybert.dataset import DISTILL_COLUMNS
-from tinybert.rank import is_scheduler, run_scheduler
-from tinybert.scoring import check_better_than_chance
-from tinybert.stage import StageError, run_stage, say
-from tinybert.task_records import TaskRecords, identity
-from tinybert.task_stage import (
+from tinybert.models.config import PROFILES, ModelConfig, check_distillation
+from tinybert.models.weights import (
+    MODEL_FILE,
+    SavedModel,
+    load_parameters,
+    misfits,
+    read_tensors,
+    tensor_shapes,
+    vocabulary_of,
+)
+from tinybert.records.dataset import DISTILL_COLUMNS
+from tinybert.stages.rank import is_scheduler, run_scheduler
+from tinybert.stages.stage import StageError, run_stage, say
+from tinybert.tasks.records import TaskRecords, identity
+from tinybert.training.run import (
+    EXTRA_FILE,
+    TrainingRun,
+    begin,
+    check_model_takes,
+    execute,
+    prepare,
+    train_config,
+)
+from tinybert.training.scoring import check_better_than_chance
+from tinybert.training.task_stage import (
     HEAD_WEIGHT,
     TRAIN_COLUMNS,
     batch_lengths,
@@ -33,24 +51,6 @@ from tinybert.task_stage import (
     sized_for,
     stamp,
     task_parser,
-)
-from tinybert.training import (
-    EXTRA_FILE,
-    TrainingRun,
-    begin,
-    check_model_takes,
-    execute,
-    prepare,
-    train_config,
-)
-from tinybert.weights import (
-    MODEL_FILE,
-    SavedModel,
-    load_parameters,
-    misfits,
-    read_tensors,
-    tensor_shapes,
-    vocabulary_of,
 )
 
 FINAL = "student-final"
@@ -150,8 +150,8 @@ def _check_student(phase: int, teacher: ModelConfig, student: ModelConfig) -> No
 
 
 def _loss(run: TrainingRun, lesson: Lesson) -> Any:
-    from tinybert.task_losses import LayerDistillLoss, PredictionDistillLoss
-    from tinybert.task_model import BertForTask
+    from tinybert.models.task import BertForTask
+    from tinybert.models.task_losses import LayerDistillLoss, PredictionDistillLoss
 
     target = lesson.train.target
     teacher = load_task_model(lesson.teacher, target)

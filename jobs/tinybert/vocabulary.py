@@ -14,12 +14,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tinybert.artifacts import artifact, is_up_to_date, sha256_of
-from tinybert.documents import expand_paths
-from tinybert.lines import read_lines
-from tinybert.options import vocabulary_size
-from tinybert.stage import Progress, StageError, require_one_task, run_stage, say
-from tinybert.tokenization import CONTINUATION, MAX_CHARS_PER_WORD, SPECIAL_TOKENS, basic_tokens, words_of
+from tinybert.stages.artifacts import artifact, is_up_to_date, sha256_of
+from tinybert.stages.options import vocabulary_size
+from tinybert.stages.stage import Progress, StageError, require_one_task, run_stage, say
+from tinybert.text.documents import expand_paths
+from tinybert.text.lines import read_lines
+from tinybert.text.tokenization import (
+    CONTINUATION,
+    MAX_CHARS_PER_WORD,
+    SPECIAL_TOKENS,
+    basic_tokens,
+    words_of,
+)
 
 _SHARE_OF_CHARACTERS = 0.5  # of the vocabulary, at most: a big corpus has tens of thousands of rare ones
 _FEWEST_OCCURRENCES = 2  # of a pair of pieces that is joined

@@ -37,8 +37,8 @@ if which == "tokenizers":
     run = BertWordPieceTokenizer(vocabulary, lowercase=True).encode_batch
     given = Path(text).read_text("utf-8").split("\\n")
 else:
-    from tinybert.flat_corpus import CorpusReader, blocks_of
-    from tinybert.tokenization import load_vocabulary
+    from tinybert.text.flat_corpus import CorpusReader, blocks_of
+    from tinybert.text.tokenization import load_vocabulary
     reader = CorpusReader(load_vocabulary(Path(vocabulary)), True)
     reader.read([b"warm up\\n"])
     run, given = reader.read, blocks_of([Path(text)])

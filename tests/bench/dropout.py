@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "jobs"))
 
-from tinybert.config import PROFILES, ModelConfig
-from tinybert.rank import Rank, start
-from tinybert.task_records import CLASSES, Target
+from tinybert.models.config import PROFILES, ModelConfig
+from tinybert.stages.rank import Rank, start
+from tinybert.tasks.records import CLASSES, Target
 
 ROUNDS, STEPS = 3, 5
 TARGET = Target("sst2", CLASSES, ("0", "1"))
@@ -29,14 +29,14 @@ SHAPES = {
 def main() -> None:
     """Measure and print."""
     start(Rank(), seed=1)
-    from tinybert import model
+    from tinybert.models import bert
 
-    kinds = {"none": (0.0, model.Dropout), "ours": (0.1, model.Dropout), "nn.Dropout": (0.1, _native())}
+    kinds = {"none": (0.0, bert.Dropout), "ours": (0.1, bert.Dropout), "nn.Dropout": (0.1, _native())}
     print("| network, rows x tokens | no dropout, ms | ours | nn.Dropout |\n|---|---|---|---|")
     for name, (size, rows, tokens) in SHAPES.items():
         steps = {}
         for kind, (probability, dropout) in kinds.items():
-            model.Dropout = dropout
+            bert.Dropout = dropout
             steps[kind] = _step(size.with_dropout(probability), rows, tokens)
         fastest = dict.fromkeys(kinds, float("inf"))
         for _ in range(ROUNDS * STEPS):
@@ -66,10 +66,10 @@ def _native() -> type:
 def _step(size: ModelConfig, rows: int, tokens: int) -> Callable[[], object]:
     import numpy as np
     from mindspore import Tensor
-    from tinybert.optim import build_optimizer
-    from tinybert.task_losses import LabelLoss
-    from tinybert.task_model import BertForTask
-    from tinybert.train_step import TrainStep
+    from tinybert.models.task import BertForTask
+    from tinybert.models.task_losses import LabelLoss
+    from tinybert.training.optim import build_optimizer
+    from tinybert.training.step import TrainStep
 
     loss = LabelLoss(BertForTask(size, TARGET), TARGET, 1)
     optimizer = build_optimizer(loss.trainable_params(), PROFILES["tiny"].finetune, 1000)

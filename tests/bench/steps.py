@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 Size = dict[str, float]
-"""As tinybert.config.ModelConfig has it in JSON."""
+"""As tinybert.models.config.ModelConfig has it in JSON."""
 SHORT_TOKENS = 0.25
 """The shortest text of a batch, as a part of the longest."""
 

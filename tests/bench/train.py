@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tinybert.config import PROFILES
+from tinybert.models.config import PROFILES
 
 from tests.bench.steps import Work
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from tinybert.config import ModelConfig, TrainConfig
-from tinybert.rank import Rank, start
-from tinybert.training import build_step
+from tinybert.models.config import ModelConfig, TrainConfig
+from tinybert.stages.rank import Rank, start
+from tinybert.training.run import build_step
 
 from tests.bench.steps import Work, serve, weight
 
@@ -22,9 +22,9 @@ def main() -> None:
     start(rank, train.seed)
 
     from mindspore import Tensor
-    from tinybert.losses import GeneralDistillLoss
-    from tinybert.model import BertModel
-    from tinybert.weights import set_value
+    from tinybert.models.bert import BertModel
+    from tinybert.models.losses import GeneralDistillLoss
+    from tinybert.models.weights import set_value
 
     teacher, student = ModelConfig.from_dict(work.teacher), ModelConfig.from_dict(work.student)
     loss = GeneralDistillLoss(BertModel(teacher), BertModel(student), teacher, student)

@@ -1,6 +1,6 @@
 """The other side of the training bench: the same general distillation in PyTorch, eager, as one writes it.
 
-Names are those of tinybert.model, so that both sides draw the same weights. Needs torch and NumPy only.
+Names are those of tinybert.models.bert, so that both sides draw the same weights. Needs torch and NumPy only.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tinybert.tfrecord import encode_example, write_record
+from tinybert.records.tfrecord import encode_example, write_record
 
 from tests.cluster.images.golden import CPU
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tinybert.config import ModelConfig
-from tinybert.weights import write_model
+from tinybert.models.config import ModelConfig
+from tinybert.models.weights import write_model
 
 from tests.e2e.conftest import LocalPlace
 from tests.place import REPOSITORY
@@ -25,7 +25,7 @@ ROWS = [
 @pytest.fixture
 def inputs(tmp_path: Path) -> dict[str, Path]:
     """What the job's volumes hold, by their names: a teacher that knows nothing, rows of two parts."""
-    from tinybert.model import BertForPreTraining
+    from tinybert.models.bert import BertForPreTraining
 
     size = ModelConfig(len(TOKENS), 8, 1, 2, 16, max_position_embeddings=32, initializer_range=0.5)
     tensors = {name: value.asnumpy() for name, value in BertForPreTraining(size).parameters_and_names()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tinybert.config import ModelConfig
-from tinybert.tf_checkpoint import write_checkpoint
+from tinybert.conversion.tf_checkpoint import write_checkpoint
+from tinybert.models.config import ModelConfig
 
 from tests.e2e.conftest import LocalPlace
 from tests.place import REPOSITORY

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tinybert.extract import main as extract
 from tinybert.pretraining_data import main as pretraining_data
-from tinybert.tfrecord import decode_example, read_records
+from tinybert.records.tfrecord import decode_example, read_records
 
 from tests.e2e.conftest import LocalPlace
 from tests.place import REPOSITORY

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinybert.weights import read_tensors
+from tinybert.models.weights import read_tensors
 
 from tests.e2e.ranks import SECONDS, environment, run_on_two_ranks
 from tests.unit.tinybert.small_tasks import write_task

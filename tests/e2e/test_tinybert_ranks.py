@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinybert.tfrecord import encode_example, write_record
-from tinybert.weights import read_tensors
+from tinybert.models.weights import read_tensors
+from tinybert.records.tfrecord import encode_example, write_record
 
 from tests.e2e.ranks import SECONDS, environment, run_on_two_ranks, two_ranks
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from tinybert import export
-from tinybert.config import ModelConfig
-from tinybert.rank import Rank, start
-from tinybert.tfrecord import encode_example, write_record
+from tinybert.models.config import ModelConfig
+from tinybert.records.tfrecord import encode_example, write_record
+from tinybert.stages.rank import Rank, start
 
 from tests.unit.tinybert.small_models import SST2, write_small_model
 
@@ -51,8 +51,8 @@ def write_records(tmp_path: Path) -> RecordWriter:
 @pytest.fixture(scope="session")
 def kernels() -> None:
     """Compiled functions are there: in a clean checkout one of pytest's workers compiles, the others wait."""
-    from tinybert.compiled import compile_once
     from tinybert.pretraining_data import make_sample
+    from tinybert.text.compiled import compile_once
 
     compile_once(make_sample)
 

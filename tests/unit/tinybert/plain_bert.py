@@ -1,7 +1,7 @@
 """BERT in NumPy float64 on Google's own variables: an oracle for tests.
 
 Written from the paper (Devlin et al. 2019) and the shapes of Google's variables, without the table of
-tinybert.tensor_table: kernels are [in, out] and multiplied from the left.
+tinybert.conversion.tensor_table: kernels are [in, out] and multiplied from the left.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tinybert.config import ModelConfig
-from tinybert.tf_checkpoint import write_checkpoint
-from tinybert.tokenization import SPECIAL_TOKENS
+from tinybert.conversion.tf_checkpoint import write_checkpoint
+from tinybert.models.config import ModelConfig
+from tinybert.text.tokenization import SPECIAL_TOKENS
 
 Variables = Mapping[str, np.ndarray]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tinybert.artifacts import sha256_of
-from tinybert.config import ModelConfig
-from tinybert.task_records import Target
-from tinybert.tensor_table import table
-from tinybert.tokenization import SPECIAL_TOKENS
-from tinybert.weights import write_model
+from tinybert.conversion.tensor_table import table
+from tinybert.models.config import ModelConfig
+from tinybert.models.weights import write_model
+from tinybert.stages.artifacts import sha256_of
+from tinybert.tasks.records import Target
+from tinybert.text.tokenization import SPECIAL_TOKENS
 
 from tests.unit.tinybert import plain_bert
 

@@ -7,10 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
-from tinybert.artifacts import artifact
-from tinybert.glue_tasks import TASKS
-from tinybert.tfrecord import encode_example, write_record
-from tinybert.tokenization import SPECIAL_TOKENS
+from tinybert.records.tfrecord import encode_example, write_record
+from tinybert.stages.artifacts import artifact
+from tinybert.tasks.tasks import TASKS
+from tinybert.text.tokenization import SPECIAL_TOKENS
 
 LENGTH = 8
 VOCABULARY = "".join(f"{token}\n" for token in (*SPECIAL_TOKENS, *map(str, range(45)))).encode()

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import tinybert.augment
 from tinybert.augment import main
-from tinybert.config import ModelConfig
 from tinybert.glue import main as glue
-from tinybert.glue_tasks import TASKS
-from tinybert.stage import run_stage
-from tinybert.tfrecord import decode_example, read_records
-from tinybert.weights import write_model
+from tinybert.models.config import ModelConfig
+from tinybert.models.weights import write_model
+from tinybert.records.tfrecord import decode_example, read_records
+from tinybert.stages.stage import run_stage
+from tinybert.tasks.tasks import TASKS
 
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "good", "bad", "film", "show", "##s", "王", '"']
 HEADERS = {
@@ -62,7 +62,7 @@ class Model:
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tinybert.masked_words", SimpleNamespace(MaskedWords=Model))
+    monkeypatch.setitem(sys.modules, "tinybert.augmentation.masked_words", SimpleNamespace(MaskedWords=Model))
     monkeypatch.setattr(tinybert.augment, "start", lambda rank, seed: None)
     monkeypatch.setattr(Model, "calls", 0)
     monkeypatch.setattr(Model, "most", 99)

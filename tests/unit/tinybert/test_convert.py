@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tinybert import convert
-from tinybert.artifacts import sha256_of
-from tinybert.config import ModelConfig
-from tinybert.stage import run_stage
-from tinybert.tensor_table import table
-from tinybert.tf_checkpoint import TensorFlowCheckpoint, write_checkpoint
-from tinybert.weights import open_model, read_tensors, write_model
+from tinybert.conversion.tensor_table import table
+from tinybert.conversion.tf_checkpoint import TensorFlowCheckpoint, write_checkpoint
+from tinybert.models.config import ModelConfig
+from tinybert.models.weights import open_model, read_tensors, write_model
+from tinybert.stages.artifacts import sha256_of
+from tinybert.stages.stage import run_stage
 
 from tests.unit.tinybert.plain_bert import random_variables, write_bert
 from tests.unit.tinybert.tensorflow_here import needs_tensorflow
@@ -182,7 +182,7 @@ def test_killed_while_writing_it_leaves_nothing_that_looks_whole(bert, tmp_path,
         "back": ("--model", tmp_path / "here", "--out", tmp_path / "out"),
     }[way]
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("tinybert.artifacts.os.fsync", dies)
+        patch.setattr("tinybert.stages.artifacts.os.fsync", dies)
         run(*words)
     assert not (tmp_path / "out").exists()
     assert run(*words) == 0
@@ -242,7 +242,7 @@ def test_several_ranks_are_refused(bert, tmp_path, monkeypatch, capsys):
 
 
 def test_it_needs_neither_mindspore_nor_what_the_other_stages_need(bert, tmp_path):
-    program = "import sys; from tinybert import convert; from tinybert.stage import run_stage\n"
+    program = "import sys; from tinybert import convert; from tinybert.stages.stage import run_stage\n"
     program += "absent = ['mindspore', 'numba', 'google_crc32c', 'tokenizers', 'sentencex']\n"
     program += "sys.modules.update(dict.fromkeys(absent)); sys.exit(run_stage(convert.main))"
     result = subprocess.run(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinybert.config import ModelConfig
+from tinybert.conversion.tensor_table import table
+from tinybert.conversion.tf_checkpoint import TensorFlowCheckpoint, write_checkpoint
 from tinybert.convert import to_mindspore
-from tinybert.task_records import CLASSES, Target
-from tinybert.tensor_table import table
-from tinybert.tf_checkpoint import TensorFlowCheckpoint, write_checkpoint
-from tinybert.weights import load_parameters, open_model, read_tensors
+from tinybert.models.config import ModelConfig
+from tinybert.models.weights import load_parameters, open_model, read_tensors
+from tinybert.tasks.records import CLASSES, Target
 
 from tests.unit.tinybert import plain_bert
 from tests.unit.tinybert.plain_bert import Outputs, random_variables, write_bert
@@ -40,7 +40,7 @@ def inputs(model: ModelConfig, length: int) -> dict[str, np.ndarray]:
 def converted_network(model: ModelConfig) -> object:
     """A cell that gives hidden states, pooled, and the logits of both heads, with random weights."""
     from mindspore import nn
-    from tinybert.model import BertForPreTraining
+    from tinybert.models.bert import BertForPreTraining
 
     class Everything(nn.Cell):
         def __init__(self):
@@ -113,7 +113,7 @@ def test_bert_base_gives_the_oracles_outputs(tmp_path: Path, given: str) -> None
 
 def test_googles_classifier_has_no_relu(tmp_path: Path) -> None:
     from mindspore import Tensor, int32
-    from tinybert.task_stage import load_task_model
+    from tinybert.training.task_stage import load_task_model
 
     rng = np.random.default_rng(3)
     head = {"output_weights": rng.normal(0, 1, (3, 12)), "output_bias": rng.normal(0, 1, 3)}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tinybert.corpus import main
-from tinybert.stage import run_stage
+from tinybert.stages.stage import run_stage
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "wiki"
 real_data = pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the sample data in {SHARED}")

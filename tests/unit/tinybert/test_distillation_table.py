@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tinybert.distillation_table import main
-from tinybert.stage import StageError
+from tinybert.stages.stage import StageError
 
 
 def _evaluation(tmp_path: Path, rights: dict[str, int]) -> str:

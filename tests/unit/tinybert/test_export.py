@@ -8,14 +8,14 @@ import sys
 import numpy as np
 import pytest
 from tinybert import export
-from tinybert.artifacts import sha256_of
-from tinybert.comparison import sample_batches
-from tinybert.exported import Shape, open_exported
-from tinybert.model_description import Description
-from tinybert.runners import checkpoint_runner, exported_runner
-from tinybert.stage import StageError
-from tinybert.task_records import Target
-from tinybert.weights import open_model
+from tinybert.delivery.comparison import sample_batches
+from tinybert.delivery.description import Description
+from tinybert.delivery.exported import Shape, open_exported
+from tinybert.delivery.runners import checkpoint_runner, exported_runner
+from tinybert.models.weights import open_model
+from tinybert.stages.artifacts import sha256_of
+from tinybert.stages.stage import StageError
+from tinybert.tasks.records import Target
 
 from tests.unit.tinybert.small_models import LENGTH, SIZE, SST2, oracle, write_small_model
 

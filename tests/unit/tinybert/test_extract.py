@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from tinybert.extract import main
-from tinybert.stage import run_stage
-from tinybert.wikipedia import sentences_of
+from tinybert.stages.stage import run_stage
+from tinybert.wiki.articles import sentences_of
 
 WIKI = Path(__file__).parents[4] / "shared" / "data" / "wiki"
 real_data = pytest.mark.skipif(not WIKI.is_dir(), reason=f"needs the sample dumps in {WIKI}")

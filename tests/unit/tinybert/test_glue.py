@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from tinybert.glue import main
-from tinybert.glue_tasks import TASKS
-from tinybert.stage import run_stage
-from tinybert.tfrecord import decode_example, read_records
+from tinybert.records.tfrecord import decode_example, read_records
+from tinybert.stages.stage import run_stage
+from tinybert.tasks.tasks import TASKS
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 real_data = pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the sample data in {SHARED}")

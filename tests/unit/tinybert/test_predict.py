@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tinybert import predict
-from tinybert.exported import Shape
-from tinybert.glue_records import RecordMaker
-from tinybert.glue_tasks import TASKS
-from tinybert.prediction import batch_of, open_task_model, read_texts
-from tinybert.rank import Rank
-from tinybert.stage import StageError
-from tinybert.tokenization import load_vocabulary
+from tinybert.delivery.exported import Shape
+from tinybert.delivery.prediction import batch_of, open_task_model, read_texts
+from tinybert.stages.rank import Rank
+from tinybert.stages.stage import StageError
+from tinybert.tasks.features import RecordMaker
+from tinybert.tasks.tasks import TASKS
+from tinybert.text.tokenization import load_vocabulary
 
 from tests.unit.tinybert.small_models import LENGTH, SST2, oracle, write_small_model
 
@@ -32,7 +32,7 @@ RUN = """
 import sys
 sys.modules["mindspore"] = None  # importing it raises ImportError
 from tinybert.predict import main
-from tinybert.stage import run_stage
+from tinybert.stages.stage import run_stage
 sys.exit(run_stage(main))
 """
 

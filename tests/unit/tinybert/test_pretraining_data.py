@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from tinybert.pretraining_data import main
-from tinybert.stage import run_stage
-from tinybert.tfrecord import decode_example, read_records
-from tinybert.tokenization import SPECIAL_TOKENS
+from tinybert.records.tfrecord import decode_example, read_records
+from tinybert.stages.stage import run_stage
+from tinybert.text.tokenization import SPECIAL_TOKENS
 
 pytestmark = pytest.mark.usefixtures("kernels")
 

@@ -6,11 +6,11 @@ import random
 from dataclasses import replace
 
 import pytest
-from tinybert.flat_corpus import CorpusReader, blocks_of
-from tinybert.instances import InstanceOptions, make_instances
-from tinybert.records import RecordWriter
-from tinybert.tfrecord import decode_example, encode_example, read_records
-from tinybert.tokenization import SPECIAL_TOKENS, load_vocabulary
+from tinybert.records.encoding import RecordWriter
+from tinybert.records.instances import InstanceOptions, make_instances
+from tinybert.records.tfrecord import decode_example, encode_example, read_records
+from tinybert.text.flat_corpus import CorpusReader, blocks_of
+from tinybert.text.tokenization import SPECIAL_TOKENS, load_vocabulary
 
 from tests.unit.tinybert.plain_pretraining import plain_records
 

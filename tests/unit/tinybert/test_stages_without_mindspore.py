@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinybert.config import ModelConfig
-from tinybert.weights import write_model
+from tinybert.models.config import ModelConfig
+from tinybert.models.weights import write_model
 
 from tests.unit.tinybert.small_tasks import write_task
 
@@ -21,7 +21,7 @@ RUN = """
 import sys
 sys.modules["mindspore"] = None  # importing it raises ImportError
 from tinybert.{stage} import main
-from tinybert.stage import run_stage
+from tinybert.stages.stage import run_stage
 sys.exit(run_stage(main))
 """
 

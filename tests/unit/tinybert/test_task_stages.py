@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tinybert import evaluate, finetune, task_distill
-from tinybert.config import PROFILES, ModelConfig, Profile, TrainConfig
-from tinybert.stage import StageError
-from tinybert.weights import open_model, read_tensors, write_model
+from tinybert.models.config import PROFILES, ModelConfig, Profile, TrainConfig
+from tinybert.models.weights import open_model, read_tensors, write_model
+from tinybert.stages.stage import StageError
 
 from tests.unit.tinybert.small_tasks import VOCABULARY, cluener, sst2, stsb
 
@@ -113,7 +113,7 @@ def test_a_teacher_that_has_learnt_nothing_is_refused(teacher: Path, sst2: Path,
 def test_general_distillation_s_student_and_fit_dense_go_on_in_phase_1(
     teacher: Path, sst2: Path, tmp_path: Path, student_size: ModelConfig
 ) -> None:
-    from tinybert.model import BertModel
+    from tinybert.models.bert import BertModel
 
     network = BertModel(student_size)
     student = {f"bert.{name}": value.asnumpy() for name, value in network.parameters_and_names()}

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from tinybert.stage import run_stage
-from tinybert.tokenization import SPECIAL_TOKENS, UNK, Tokenizer, load_vocabulary
+from tinybert.stages.stage import run_stage
+from tinybert.text.tokenization import SPECIAL_TOKENS, UNK, Tokenizer, load_vocabulary
 from tinybert.vocabulary import count_tokens, learn_vocabulary, main
 
 LINES = [

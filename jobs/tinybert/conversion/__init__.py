@@ -1,0 +1,1 @@
+"""Google's checkpoints of BERT and ours."""

@@ -1,0 +1,1 @@
+"""BERT and its parts, with the losses of distillation."""

@@ -1,0 +1,1 @@
+"""Pretraining records: made, written, read, put into batches."""

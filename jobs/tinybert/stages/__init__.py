@@ -1,0 +1,1 @@
+"""What every stage has: options, ranks, files, a report of its progress."""

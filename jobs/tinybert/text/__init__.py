@@ -1,0 +1,1 @@
+"""Text: sentences, tokens, and the compiled code that is fast at them."""

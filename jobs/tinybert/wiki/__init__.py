@@ -1,0 +1,1 @@
+"""Wikipedia's dumps and the program that extracts their text."""
