@@ -47,11 +47,24 @@ def identity(binding: Binding, key: str) -> Pairs:
     )
 
 
-def rank_environment(
-    cluster: Cluster, job: Job, host: Host, rank: int, device_id: int | None, paths: Paths, meet: Rendezvous
-) -> Pairs:
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A rank among all and on its host; the device is what the rank calls it, None where it has none."""
+
+    rank: int
+    host: Host
+    device_id: int | None
+    local_ranks: int
+
+
+def rank_environment(cluster: Cluster, job: Job, seat: Seat, paths: Paths, meet: Rendezvous) -> Pairs:
     """Variables that the rank script exports, in a fixed order; the job's own win and come last."""
-    pairs = [("RANK_ID", str(rank)), ("RANK_SIZE", str(meet.ranks))]
+    rank, host, device_id = seat.rank, seat.host, seat.device_id
+    pairs = [
+        ("RANK_ID", str(rank)),
+        ("RANK_SIZE", str(meet.ranks)),
+        ("LAUNCHER_LOCAL_RANKS", str(seat.local_ranks)),
+    ]
     if device_id is not None:
         pairs.append(("DEVICE_ID", str(device_id)))
     if meet.launch is Launch.RANK_TABLE:

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from launcher.plan import layout
 from launcher.plan.containers import Shared, container
-from launcher.plan.environment import Pairs, rank_environment, rendezvous_environment, scheduler_environment
+from launcher.plan.environment import (
+    Pairs,
+    Seat,
+    rank_environment,
+    rendezvous_environment,
+    scheduler_environment,
+)
 from launcher.plan.model import SCHEDULER, Member
 from launcher.plan.placement import Slot
 from launcher.plan.site import Gang, Site
@@ -17,19 +23,14 @@ def members_on(gang: Gang, place: Site, slots: Sequence[Slot], *, scheduler: boo
     """The members of one host, the scheduler first."""
     shared = Shared(gang, place) if gang.in_containers else None
     first = (_scheduler(gang, place, shared),) if scheduler else ()
-    return (*first, *(_rank(gang, place, shared, slot) for slot in slots))
+    return (*first, *(_rank(gang, place, shared, slot, len(slots)) for slot in slots))
 
 
-def _rank(gang: Gang, place: Site, shared: Shared | None, slot: Slot) -> Member:
+def _rank(gang: Gang, place: Site, shared: Shared | None, slot: Slot, local_ranks: int) -> Member:
     key = str(slot.rank)
+    seat = Seat(slot.rank, slot.host, _visible_device(gang.cluster, slot.device), local_ranks)
     environment = rendezvous_environment(gang.meet, gang.binding) + rank_environment(
-        gang.cluster,
-        gang.job,
-        slot.host,
-        slot.rank,
-        _visible_device(gang.cluster, slot.device),
-        place.seen(key),
-        gang.meet,
+        gang.cluster, gang.job, seat, place.seen(key), gang.meet
     )
     return _member(place, shared, key, slot.rank, slot.device, environment)
 

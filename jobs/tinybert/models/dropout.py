@@ -1,8 +1,8 @@
 """Dropout whose masks are a function of seed, rank, place in the network and step, and of nothing else.
 
 nn.Dropout draws from a generator inside its compiled kernel, whose state no checkpoint holds: a resumed
-training would not equal an unbroken one. Here the bits are a hash of a counter (multiply and xorshift, as in
-the finaliser of MurmurHash3), in int32 operators that CPU and Ascend have.
+training would not equal an unbroken one. Here the bits are a hash of a counter (x ^ C·x², then a xorshift and
+a product, as in the finaliser of MurmurHash3), in int32 operators that CPU and Ascend have.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ def _signed(number: int) -> int:
     return number - (number >> 31 << 32)
 
 
-_COUNTER, _STEP, _MIX = map(_signed, (0x9E3779B1, 0x27D4EB2F, 0x7FEB352D))
+_COUNTER, _STEP = map(_signed, (0x9E3779B1, 0x27D4EB2F))
+_SQUARE = 0x2C1B3C6E  # even: then no two numbers have one hash
 # A hash gives a number by each of these: multiplying is cheaper than hashing four times as many counters.
 _LANES = tuple(map(_signed, (0x846CA68B, 0xC2B2AE35, 0x85EBCA77, 0x165667B1)))
 
@@ -33,15 +34,13 @@ class Dropout(nn.Cell):
         super().__init__()
         self.probability = probability
         self.scale = 1.0 / (1.0 - probability)
-        # Of signed 32-bit numbers, those below are dropped.
-        self.threshold = round(probability * 2**32) - 2**31
         self.key = 0
 
     def construct(self, states, step=None):
         if self.probability == 0 or not self.training:
             return states
-        kept = random_bits(states.size, step, self.key) >= self.threshold
-        return states * (kept.astype(states.dtype) * self.scale).reshape(states.shape)
+        kept = is_kept(states.size, self.probability, step, self.key).astype(states.dtype) * self.scale
+        return states * ops.stop_gradient(kept).reshape(states.shape)
 
 
 def seed_dropout(network: nn.Cell, seed: int, rank: int) -> None:
@@ -51,19 +50,20 @@ def seed_dropout(network: nn.Cell, seed: int, rank: int) -> None:
         cell.key = _signed(zlib.crc32(f"{seed}/{rank}/{place}".encode()))
 
 
-def random_bits(count, step, key):
-    """`count` uniform 32-bit numbers as int32, from `step` (int32 [1]) and `key` (an int)."""
+def is_kept(count, probability, step, key):
+    """bool [count], each false with `probability`, from `step` (int32 [1]) and `key` (an int)."""
     counters = ops.arange((count + len(_LANES) - 1) // len(_LANES)).astype(ms.int32)
     hashed = counters * _COUNTER + (step * _STEP + key)
-    hashed = _xor_shift(hashed, 16, 0xFFFF) * _MIX
-    hashed = _xor_shift(hashed, 15, 0x1FFFF)
-    lanes = ()
+    # Shifts of signed numbers copy the sign; taking the copies away costs more than the bit that they take.
+    hashed = ops.bitwise_xor(hashed, hashed * hashed * _SQUARE)
+    hashed = ops.bitwise_xor(hashed, ops.bitwise_right_shift(hashed, 15))
+    kept = ()
     for lane in _LANES:
-        lanes += (hashed * lane,)
-    bits = ops.concat(lanes)
-    return bits if count % len(_LANES) == 0 else bits[:count]
+        kept += (hashed * lane >= threshold(probability),)
+    kept = ops.concat(kept)
+    return kept if count % len(_LANES) == 0 else kept[:count]
 
 
-def _xor_shift(numbers, shift, mask):
-    """numbers ^ (numbers >> shift); the mask takes the copies of the sign away."""
-    return ops.bitwise_xor(numbers, ops.bitwise_and(ops.bitwise_right_shift(numbers, shift), mask))
+def threshold(probability):
+    """Of signed 32-bit numbers, the share below it is `probability`."""
+    return round(probability * 2**32) - 2**31

@@ -1,6 +1,6 @@
 """This process among the others: read from the environment, started with MindSpore.
 
-The launcher sets RANK_ID, RANK_SIZE, DEVICE_ID, and either RANK_TABLE_FILE or the MS_* variables of the
+The launcher sets RANK_ID, RANK_SIZE, LAUNCHER_LOCAL_RANKS, DEVICE_ID, and either RANK_TABLE_FILE or the MS_* variables of the
 dynamic mode (the only one on CPU), whose scheduler runs the same command with MS_ROLE=MS_SCHED.
 A process started by hand has none of them: rank 0 of 1.
 """
@@ -20,13 +20,17 @@ ASCEND_MANAGER = Path("/dev/davinci_manager")
 
 @dataclass(frozen=True)
 class Rank:
-    """One of `size` processes that train together; `device` is "CPU" or "Ascend"."""
+    """One of `size` processes that train together, `local_size` of them on this host.
+
+    `device` is "CPU" or "Ascend".
+    """
 
     id: int = 0
     size: int = 1
     device_id: int = 0
     device: str = "CPU"
     log_dir: Path = Path("LOG0")
+    local_size: int = 1
 
     @classmethod
     def from_environment(cls, device: str, env: Mapping[str, str] = os.environ) -> Rank:
@@ -42,7 +46,8 @@ class Rank:
                 "or unset RANK_SIZE to train alone"
             )
         log_dir = Path(env.get("LAUNCHER_LOG_DIR") or f"LOG{rank}")
-        return cls(rank, size, _number(env, "DEVICE_ID", 0), name, log_dir)
+        local_size = _number(env, "LAUNCHER_LOCAL_RANKS", size)
+        return cls(rank, size, _number(env, "DEVICE_ID", 0), name, log_dir, max(1, local_size))
 
 
 def is_scheduler(env: Mapping[str, str] = os.environ) -> bool:
@@ -63,7 +68,7 @@ def run_scheduler() -> None:
 
 def start(rank: Rank, seed: int) -> None:
     """Import MindSpore, choose the device, join the others (if any) and seed every generator."""
-    _set_environment(max(1, len(os.sched_getaffinity(0)) // rank.size))
+    _set_environment(max(1, len(os.sched_getaffinity(0)) // rank.local_size))
     import mindspore as ms
     from mindspore.communication import init
 

@@ -209,7 +209,8 @@ def _measure_pair(device: str, pair: Pair, rank: int, size: int, count: int) -> 
 
 def meet(given: Options, rank: int, size: int, notes: Notes) -> None:
     """Import MindSpore and join the others. Raises SmokeError."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // size)))
+    on_this_host = int(os.environ.get("LAUNCHER_LOCAL_RANKS", size))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // on_this_host)))
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     notes.enter("import")
     import mindspore as ms

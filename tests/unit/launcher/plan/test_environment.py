@@ -7,6 +7,7 @@ def test_a_rank_of_a_rank_table(plans, environment):
     assert environment(made, "9") == {
         "RANK_ID": "9",
         "RANK_SIZE": "16",
+        "LAUNCHER_LOCAL_RANKS": "8",
         "DEVICE_ID": "0",
         "RANK_TABLE_FILE": "/run/launcher/rank_table.json",
         "HCCL_CONNECT_TIMEOUT": "600",
@@ -27,6 +28,7 @@ def test_a_rank_of_the_dynamic_mode(plans, environment):
         "MS_SCHED_PORT": "@SCHEDULER_PORT@",
         "RANK_ID": "3",
         "RANK_SIZE": "4",
+        "LAUNCHER_LOCAL_RANKS": "4",
         "DEVICE_ID": "3",
         "MS_ROLE": "MS_WORKER",
         "MS_NODE_ID": "3",

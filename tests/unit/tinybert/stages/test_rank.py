@@ -18,8 +18,14 @@ def test_a_rank_of_the_launcher() -> None:
         "DEVICE_ID": "5",
         "MS_ROLE": "MS_WORKER",
         "LAUNCHER_LOG_DIR": "run/LOG3",
+        "LAUNCHER_LOCAL_RANKS": "4",
     }
-    assert Rank.from_environment("cpu", env) == Rank(3, 8, 5, "CPU", Path("run/LOG3"))
+    assert Rank.from_environment("cpu", env) == Rank(3, 8, 5, "CPU", Path("run/LOG3"), 4)
+
+
+def test_all_ranks_are_taken_to_be_on_this_host_where_nothing_else_is_said() -> None:
+    env = {"RANK_ID": "0", "RANK_SIZE": "8", "MS_ROLE": "MS_WORKER"}
+    assert Rank.from_environment("cpu", env).local_size == 8
 
 
 def test_a_rank_table_stands_for_the_dynamic_mode_on_ascend_only() -> None:

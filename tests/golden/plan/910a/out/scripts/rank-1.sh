@@ -44,6 +44,7 @@ note_size
 run_command() { # in a subshell: no variable of the job meets one of this script
     export RANK_ID=1
     export RANK_SIZE=8
+    export LAUNCHER_LOCAL_RANKS=4
     export DEVICE_ID=0
     export RANK_TABLE_FILE=/run/launcher/rank_table.json
     export HCCL_CONNECT_TIMEOUT=1800

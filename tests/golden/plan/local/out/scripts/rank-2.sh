@@ -47,6 +47,7 @@ run_command() { # in a subshell: no variable of the job meets one of this script
     export MS_SCHED_PORT=@SCHEDULER_PORT@
     export RANK_ID=2
     export RANK_SIZE=8
+    export LAUNCHER_LOCAL_RANKS=8
     export DEVICE_ID=2
     export MS_ROLE=MS_WORKER
     export MS_NODE_ID=2

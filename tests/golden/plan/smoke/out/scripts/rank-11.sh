@@ -44,6 +44,7 @@ note_size
 run_command() { # in a subshell: no variable of the job meets one of this script
     export RANK_ID=11
     export RANK_SIZE=16
+    export LAUNCHER_LOCAL_RANKS=8
     export DEVICE_ID=0
     export RANK_TABLE_FILE=/run/launcher/rank_table.json
     export HCCL_CONNECT_TIMEOUT=120
