@@ -19,7 +19,7 @@ def _signed(number: int) -> int:
 
 
 _COUNTER, _STEP = map(_signed, (0x9E3779B1, 0x27D4EB2F))
-_SQUARE = 0x2C1B3C6E  # even: then no two numbers have one hash
+_SQUARE = 0x2C1B3C6E  # even: then x ^ C·x² is another number for each x
 # A hash gives a number by each of these: multiplying is cheaper than hashing four times as many counters.
 _LANES = tuple(map(_signed, (0x846CA68B, 0xC2B2AE35, 0x85EBCA77, 0x165667B1)))
 

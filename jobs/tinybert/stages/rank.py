@@ -1,7 +1,8 @@
 """This process among the others: read from the environment, started with MindSpore.
 
-The launcher sets RANK_ID, RANK_SIZE, LAUNCHER_LOCAL_RANKS, DEVICE_ID, and either RANK_TABLE_FILE or the MS_* variables of the
-dynamic mode (the only one on CPU), whose scheduler runs the same command with MS_ROLE=MS_SCHED.
+The launcher sets RANK_ID, RANK_SIZE, LAUNCHER_LOCAL_RANKS, DEVICE_ID, and either RANK_TABLE_FILE or the MS_*
+variables of the dynamic mode (the only one on CPU), whose scheduler runs the same command with
+MS_ROLE=MS_SCHED.
 A process started by hand has none of them: rank 0 of 1.
 """
 

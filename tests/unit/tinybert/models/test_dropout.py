@@ -35,7 +35,7 @@ def test_the_hash_says_who_is_kept(count: int, step: int, key: int, probability:
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
 def test_bits_look_random(share: float) -> None:
-    """Shares of dropped elements, alone, in pairs and threes, at distances, steps and keys next to each other.
+    """Shares of dropped elements, alone, in twos and threes, at distances, steps and keys next to each other.
 
     Each is a count of about 2^18 with known deviation; six of those are allowed. The spectrum has no line: of
     2^17 exponential values the largest is above 12 + ln 2^17 once in 160,000 times.
