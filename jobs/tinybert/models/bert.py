@@ -14,6 +14,7 @@ from mindspore.common.initializer import TruncatedNormal, initializer
 
 from tinybert.models.config import ModelConfig
 from tinybert.models.dropout import Dropout
+from tinybert.models.layers import Dense, LayerNorm
 
 MASKED_SCORE = -10000.0
 
@@ -212,19 +213,14 @@ def freeze(network: nn.Cell) -> nn.Cell:
     return network
 
 
-def dense(config: ModelConfig, in_size: int, out_size: int) -> nn.Dense:
+def dense(config: ModelConfig, in_size: int, out_size: int) -> Dense:
     """A matrix [out, in] and a bias, initialised as BERT's are."""
-    return nn.Dense(
-        in_size,
-        out_size,
-        weight_init=TruncatedNormal(config.initializer_range),
-        bias_init="zeros",
-        dtype=ms.float32,
-    )
+    init = TruncatedNormal(config.initializer_range)
+    return Dense(in_size, out_size, weight_init=init, bias_init="zeros")
 
 
-def _layer_norm(config: ModelConfig) -> nn.LayerNorm:
-    return nn.LayerNorm((config.hidden_size,), epsilon=config.layer_norm_eps)
+def _layer_norm(config: ModelConfig) -> LayerNorm:
+    return LayerNorm(config.hidden_size, config.layer_norm_eps)
 
 
 def _weight(config: ModelConfig, rows: int, name: str) -> Parameter:

@@ -11,6 +11,7 @@ from mindspore.communication import GlobalComm
 
 from tinybert.models.bert import BertForPreTraining, BertModel, freeze
 from tinybert.models.config import ModelConfig, check_distillation
+from tinybert.models.layers import Dense
 
 IGNORED_SCORE = -100.0
 
@@ -34,7 +35,7 @@ class GeneralDistillLoss(nn.Cell):
         check_distillation(teacher_config, student_config)
         self.teacher = freeze(teacher)
         self.network = student
-        self.fit_dense = nn.Dense(student_config.hidden_size, teacher_config.hidden_size, dtype=ms.float32)
+        self.fit_dense = Dense(student_config.hidden_size, teacher_config.hidden_size)
         self.stride = teacher_config.num_hidden_layers // student_config.num_hidden_layers
 
     def targets(self, input_ids, segment_ids, input_mask):

@@ -160,6 +160,7 @@ def build_step(loss: Any, train: TrainConfig, rank: Rank, total_steps: int) -> A
     from mindspore import amp
 
     from tinybert.models.dropout import seed_dropout
+    from tinybert.models.layers import make_of_parts
     from tinybert.training.optim import build_optimizer
     from tinybert.training.step import TrainStep
 
@@ -169,6 +170,8 @@ def build_step(loss: Any, train: TrainConfig, rank: Rank, total_steps: int) -> A
     if rank.device == "Ascend":
         loss = amp.auto_mixed_precision(loss, "auto")
         scaler = amp.DynamicLossScaler(train.loss_scale, 2, train.loss_scale_window)
+    else:
+        make_of_parts(loss)
     return TrainStep(loss, metrics, optimizer, rank.size, train.clip_norm, scaler).set_train()
 
 

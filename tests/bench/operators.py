@@ -1,7 +1,7 @@
-"""What dropout that depends on seed, rank, place and step costs on CPU, beside MindSpore's own.
+"""What our own operators do for a training step on CPU: layers by parts, and dropout of seed and step.
 
-python -m tests.bench.dropout prints Markdown: a fine-tuning step without dropout, with ours, and with
-nn.Dropout; they take turns, and the fastest step of each counts.
+python -m tests.bench.operators prints Markdown: a fine-tuning step with MindSpore's layers, with ours, then
+with dropout, ours and nn.Dropout; they take turns, and the fastest step of each counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tinybert.models.config import PROFILES, ModelConfig
 from tinybert.stages.rank import Rank, start
 from tinybert.tasks.records import CLASSES, Target
 
-ROUNDS, STEPS = 3, 5
+CALLS = 15
 TARGET = Target("sst2", CLASSES, ("0", "1"))
 SHAPES = {
     "`tiny` teacher, 128 x 16": (PROFILES["tiny"].teacher, 128, 16),
@@ -31,22 +31,31 @@ def main() -> None:
     start(Rank(), seed=1)
     from tinybert.models import bert
 
-    kinds = {"none": (0.0, bert.Dropout), "ours": (0.1, bert.Dropout), "nn.Dropout": (0.1, _native())}
-    print("| network, rows x tokens | no dropout, ms | ours | nn.Dropout |\n|---|---|---|---|")
+    ours = bert.Dropout
+    kinds = {"fused": (0.0, ours), "by parts": (0.0, ours), "ours": (0.1, ours), "native": (0.1, _native())}
+    print("| network, rows x tokens | fused layers, ms | by parts | + dropout | + nn.Dropout |")
+    print("|---|---|---|---|---|")
     for name, (size, rows, tokens) in SHAPES.items():
         steps = {}
         for kind, (probability, dropout) in kinds.items():
             bert.Dropout = dropout
-            steps[kind] = _step(size.with_dropout(probability), rows, tokens)
-        fastest = dict.fromkeys(kinds, float("inf"))
-        for _ in range(ROUNDS * STEPS):
-            for kind, step in steps.items():
-                fastest[kind] = min(fastest[kind], _seconds(step))
-        base = fastest["none"]
-        cells = [f"{1000 * base:.0f}"]
-        for kind in ("ours", "nn.Dropout"):
-            cells.append(f"{1000 * fastest[kind]:.0f} ({100 * (fastest[kind] / base - 1):+.0f} %)")
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+            steps[kind] = _step(size.with_dropout(probability), rows, tokens, by_parts=kind != "fused")
+        print(f"| {name} | {' | '.join(_cells(_fastest(steps)))} |", flush=True)
+
+
+def _fastest(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Seconds."""
+    seconds = dict.fromkeys(steps, float("inf"))
+    for _ in range(CALLS):
+        for kind, step in steps.items():
+            seconds[kind] = min(seconds[kind], _seconds(step))
+    return seconds
+
+
+def _cells(seconds: dict[str, float]) -> list[str]:
+    """Milliseconds, and how much more that is than by parts without dropout."""
+    base = seconds["by parts"]
+    return [f"{1000 * each:.0f} ({100 * (each / base - 1):+.0f} %)" for each in seconds.values()]
 
 
 def _native() -> type:
@@ -63,15 +72,18 @@ def _native() -> type:
     return Native
 
 
-def _step(size: ModelConfig, rows: int, tokens: int) -> Callable[[], object]:
+def _step(size: ModelConfig, rows: int, tokens: int, *, by_parts: bool) -> Callable[[], object]:
     import numpy as np
     from mindspore import Tensor
+    from tinybert.models.layers import make_of_parts
     from tinybert.models.task import BertForTask
     from tinybert.models.task_losses import LabelLoss
     from tinybert.training.optim import build_optimizer
     from tinybert.training.step import TrainStep
 
     loss = LabelLoss(BertForTask(size, TARGET), TARGET, 1)
+    if by_parts:
+        make_of_parts(loss)
     optimizer = build_optimizer(loss.trainable_params(), PROFILES["tiny"].finetune, 1000)
     step = TrainStep(loss, loss.metrics, optimizer, 1, 1.0).set_train()
     rng = np.random.default_rng(0)
