@@ -26,13 +26,13 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'jobs'}"}
 SAME = 1e-4
 """How far the losses of both sides may lie apart, step by step, where nothing is dropped."""
-WARM_UP = 3
-"""Steps of a rank that are not counted."""
+WARM_UP = 6
+"""Steps that are not counted: MindSpore compiles in the first, then tries numbers of threads."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one side: seconds of all steps but the first, which compiles; losses; the most bytes of memory."""
+    """Of one side: seconds of all steps after the warm-up; losses of all; the most bytes of memory."""
 
     seconds: list[float]
     cpu: list[float]
@@ -69,7 +69,7 @@ class Side:
     def end(self) -> Measured:
         """All that was measured."""
         self._process.stdin.close()
-        return Measured(self.seconds[1:], self.cpu[1:], self.losses, int(self._said()))
+        return Measured(self.seconds[WARM_UP:], self.cpu[WARM_UP:], self.losses, int(self._said()))
 
     def _said(self) -> str:
         line = self._process.stdout.readline()
@@ -149,7 +149,7 @@ def _in_turns(work: Work, sides: dict[str, tuple[str, str]], rounds: int, steps:
         running = {}
         for name, (python, module) in sides.items():
             running[name] = stack.enter_context(Side(python, module, work))
-            running[name].take(2)
+            running[name].take(WARM_UP)
         for _ in range(rounds):
             for side in running.values():
                 side.take(steps)
