@@ -93,7 +93,7 @@ def _open(directory: Path, data: TaskRecords) -> SavedModel:
 def _result(saved: SavedModel, data: TaskRecords, rank: Rank, batch_size: int) -> dict[str, Any]:
     network = load_task_model(saved, data.target)
     found = evaluate(network, saved.model, data, rank, batch_size)
-    say(f"{saved.directory}: {found}")
+    say(f"{saved.directory}: {found['rows']} rows scored")
     return {"model": str(saved.directory), "stage": saved.info.get("stage"), **found}
 
 
