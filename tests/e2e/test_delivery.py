@@ -11,7 +11,7 @@ from tests.place import REPOSITORY
 from tests.unit.tinybert.small_models import SST2, write_small_model
 
 pytestmark = pytest.mark.mindspore
-TEXTS = "it's $(x) \"a\".txt"
+TEXTS = 'it\'s $(x) "a".txt'
 
 
 def _run(place: LocalPlace, job: str, **values: str | Path) -> None:

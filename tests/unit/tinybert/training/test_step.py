@@ -86,3 +86,27 @@ def test_a_scaled_loss_trains_as_one_that_is_not_and_skips_steps_that_are_not_fi
     assert float(scaler.scale_value) == 2**8
     for parameter in scaled.optimizer.get_parameters():
         np.testing.assert_array_equal(parameter.asnumpy(), before[parameter.name], err_msg=parameter.name)
+
+
+def test_the_mixed_precision_of_ascend_trains_as_float32_does(
+    student_size: ModelConfig, teacher_size: ModelConfig
+) -> None:
+    """Run on CPU, whose float16 is slow but there; an NPU has not seen it."""
+    from mindspore import set_seed
+    from tinybert.models.bert import BertModel
+    from tinybert.models.losses import GeneralDistillLoss
+    from tinybert.stages.rank import Rank
+    from tinybert.training.run import build_step
+
+    losses = {}
+    for device in ("CPU", "Ascend"):
+        set_seed(5)
+        loss = GeneralDistillLoss(
+            BertModel(teacher_size), BertModel(student_size), teacher_size, student_size
+        )
+        step = build_step(loss, TrainConfig(4, 0.01, loss_scale=2**6), Rank(device=device), 50)
+        results = [step(*_batch()) for _ in range(5)]
+        assert all(bool(finite) for _, finite in results)
+        losses[device] = [float(values[0]) for values, _ in results]
+    np.testing.assert_allclose(losses["Ascend"], losses["CPU"], rtol=5e-3)
+    assert abs(losses["Ascend"][0] / losses["CPU"][0] - 1) > 1e-6, "computed in float32"
