@@ -142,14 +142,15 @@ lint: $(VENV)/.dev
 # FULL=1 runs the long tests, too, here and below.
 SHORT := $(if $(FULL),,-m 'not full')
 check: lint
-	$(BIN)/pytest -q -n 2 $(SHORT) tests/unit
+	$(BIN)/pytest -q -n 4 $(SHORT) tests/unit --ignore=tests/unit/tinybert
+	$(BIN)/pytest -q -n 2 $(SHORT) tests/unit/tinybert
 
 # Most end-to-end tests wait for processes, so several share a core; those with MindSpore need the cores for themselves.
 # Coverage is of launcher/ alone, so what tests the jobs runs without it.
 COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 test: lint
 	$(BIN)/coverage erase
-	$(BIN)/pytest -q $(COVER) -n 2 $(SHORT) tests/unit --ignore=tests/unit/tinybert
+	$(BIN)/pytest -q $(COVER) -n 4 $(SHORT) tests/unit --ignore=tests/unit/tinybert
 	$(BIN)/pytest -q -n 2 $(SHORT) tests/unit/tinybert
 	$(BIN)/pytest -q $(COVER) -n 4 -m 'not mindspore $(if $(FULL),,and not full)' tests/e2e
 	$(BIN)/pytest -q -m 'mindspore $(if $(FULL),,and not full)' tests/e2e

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import selectors
+import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,6 +18,8 @@ SILENCE = 30.0
 """Seconds without a word after which contact counts as lost."""
 RETRY = 2.0
 """Seconds between attempts to reach a host again."""
+
+_RINGS = 4096
 
 Key = TypeVar("Key")
 
@@ -34,10 +38,17 @@ class _Ear:
 
 
 class Listening(Generic[Key]):
-    """Streams by key. Each is opened in a thread, so that a host that does not answer delays no other."""
+    """Streams by key. Each is opened in a thread, so that a host that does not answer delays no other.
+
+    A thread that is done rings a bell, a socket that the selector hears as well.
+    """
 
     def __init__(self, openers: Mapping[Key, Callable[[], Stream]]) -> None:
         self._selector = selectors.DefaultSelector()
+        self._bell, self._ring = socket.socketpair()
+        for end in (self._bell, self._ring):
+            end.setblocking(False)
+        self._selector.register(self._bell, selectors.EVENT_READ)
         self._pool = ThreadPoolExecutor(max_workers=IN_FLIGHT, thread_name_prefix="listening")
         self._ears = {key: _Ear(open) for key, open in openers.items()}
         for ear in self._ears.values():
@@ -45,9 +56,9 @@ class Listening(Generic[Key]):
 
     def poll(self, seconds: float) -> list[tuple[Key, bytes | None]]:
         """What has come, after waiting at most so long; None where a stream has just been opened (again)."""
-        opened = [(key, None) for key, ear in self._ears.items() if self._has_opened(key, ear)]
-        wait = 0.0 if opened else seconds
-        heard = [(ready.data, self._read(self._ears[ready.data])) for ready, _ in self._selector.select(wait)]
+        ready = [selected.data for selected, _ in self._selector.select(seconds)]
+        heard = [(key, self._read(self._ears[key])) for key in ready if key is not None]
+        opened = self._opened() if None in ready else []
         self._look_after_contact()
         return [*opened, *((key, data) for key, data in heard if data)]
 
@@ -71,10 +82,21 @@ class Listening(Generic[Key]):
                 ear.opening.add_done_callback(_close_if_open)
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._selector.close()
+        self._bell.close()
+        self._ring.close()
 
     def _begin(self, ear: _Ear) -> None:
         ear.tried = time.monotonic()
         ear.opening = self._pool.submit(ear.open)
+        ear.opening.add_done_callback(self._wake)
+
+    def _wake(self, _: object) -> None:
+        with suppress(OSError):  # it has rung often enough, or nobody listens any more
+            self._ring.send(b"\0")
+
+    def _opened(self) -> list[tuple[Key, bytes | None]]:
+        self._bell.recv(_RINGS)
+        return [(key, None) for key, ear in self._ears.items() if self._has_opened(key, ear)]
 
     def _has_opened(self, key: Key, ear: _Ear) -> bool:
         """Take up what a thread has opened. Raises what is no lost contact."""

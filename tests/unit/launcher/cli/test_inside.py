@@ -118,6 +118,7 @@ def test_processes_are_no_containers(tmp_path, monkeypatch, call) -> None:
 
 
 def test_processes_are_no_containers_to_open_a_shell_in(tmp_path, monkeypatch, docker, call) -> None:
+    monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(locks, "LOCKS", str(tmp_path / "locks"))
     runs = StoredRuns(tmp_path)
     runs.make()

@@ -66,6 +66,19 @@ def test_a_host_that_takes_long_to_reach_delays_no_other(listen) -> None:
     assert hear(ears, lambda heard: len(heard) == 2) == [("far", None), ("far", b"late")]
 
 
+def test_a_stream_that_opens_while_nothing_else_comes_is_told_at_once(listen) -> None:
+    let_in = threading.Event()
+
+    def late() -> FakeStream:
+        let_in.wait()
+        return FakeStream(b"late", wait=True)
+
+    ears = listen(far=[late])
+    threading.Timer(0.05, let_in.set).start()
+    assert ears.poll(3600.0) == [("far", None)]
+    assert ears.poll(3600.0) == [("far", b"late")]
+
+
 def test_a_host_that_is_not_reached_is_lost_and_tried_again(listen, impatient) -> None:
     ears = listen(a=[breaks(LOST), breaks(LOST), says("back", wait=True)])
     hear(ears, lambda _: ears.lost())

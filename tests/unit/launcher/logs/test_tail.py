@@ -155,7 +155,7 @@ def test_a_silent_host_is_asked_again(attempt: Path, monkeypatch: pytest.MonkeyP
     (attempt / "LOG0/log.txt").write_text("hello\n")
     host = SilentOnce()
     tail = LogTail([Source(host, str(attempt), ("0",))], follow=False)
-    monkeypatch.setattr(listening, "SILENCE", 0.0)
+    monkeypatch.setattr(listening, "SILENCE", 0.05)
     while not tail.lost():
         tail.poll(0.01)
     monkeypatch.setattr(listening, "SILENCE", 30.0)
