@@ -72,6 +72,12 @@ class Place:
         """`launcher run` on this place's cluster."""
         return self.launcher("run", job, "-c", self.cluster, *words)
 
+    def run_well(self, job: str, *settings: str) -> None:
+        """Run jobs/<job>.yaml of this repository to a good end; settings are those of --set."""
+        words = [word for setting in settings for word in ("--set", setting)]
+        done = self.run(REPOSITORY / "jobs" / f"{job}.yaml", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def detached(self, job: Path, *words: str) -> str:
         """Start a run and return its id."""
         done = self.run(job, "--detach", *words)

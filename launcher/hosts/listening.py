@@ -20,6 +20,7 @@ RETRY = 2.0
 """Seconds between attempts to reach a host again."""
 
 _RINGS = 4096
+"""Bytes that are read of a bell at once; what is left of them rings again."""
 
 Key = TypeVar("Key")
 
@@ -46,8 +47,7 @@ class Listening(Generic[Key]):
     def __init__(self, openers: Mapping[Key, Callable[[], Stream]]) -> None:
         self._selector = selectors.DefaultSelector()
         self._bell, self._ring = socket.socketpair()
-        for end in (self._bell, self._ring):
-            end.setblocking(False)
+        self._ring.setblocking(False)  # no thread waits for a poll
         self._selector.register(self._bell, selectors.EVENT_READ)
         self._pool = ThreadPoolExecutor(max_workers=IN_FLIGHT, thread_name_prefix="listening")
         self._ears = {key: _Ear(open) for key, open in openers.items()}

@@ -37,11 +37,9 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_two_ranks_augment_what_one_process_does(place: LocalPlace, inputs: dict[str, Path], tmp_path: Path):
-    words = ["--set", "ranks=2", "--set", "needs.disk=1MB", "--set", "needs.memory_per_rank=1MB"]
-    for name, path in inputs.items():
-        words += ["--set", f"volumes.{name}.source={path}"]
-    done = place.run(JOBS / "augment.yaml", *words, "--set", "script.parameters.candidates=3")
-    assert done.returncode == 0, done.stdout + done.stderr
+    volumes = [f"volumes.{name}.source={path}" for name, path in inputs.items()]
+    small = ("needs.disk=1MB", "needs.memory_per_rank=1MB")
+    place.run_well("augment", "ranks=2", *small, *volumes, "script.parameters.candidates=3")
     made = (inputs["output"] / "train.tsv").read_text().splitlines()
     assert [line for line in made if line in set(ROWS)] == ROWS
     assert len(made) > 4000

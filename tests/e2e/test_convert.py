@@ -8,11 +8,9 @@ from tinybert.conversion.tf_checkpoint import write_checkpoint
 from tinybert.models.config import ModelConfig
 
 from tests.e2e.conftest import LocalPlace
-from tests.place import REPOSITORY
 from tests.unit.tinybert.plain_bert import random_variables
 from tests.unit.tinybert.tensorflow_here import needs_tensorflow
 
-JOB = REPOSITORY / "jobs" / "convert.yaml"
 MODEL = ModelConfig(6, 4, 1, 2, 8, max_position_embeddings=8)
 
 
@@ -23,12 +21,11 @@ def test_a_checkpoint_becomes_a_teacher_and_goes_back(place: LocalPlace):
     write_checkpoint(bert / "model.ckpt-7", random_variables(MODEL.to_dict()))
     (bert / "bert_config.json").write_text(json.dumps(MODEL.to_dict()))
     (bert / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n")
-    small = ("--set", "needs.disk=1MB", "--set", "needs.memory_per_rank=100MB")
+    small = ("needs.disk=1MB", "needs.memory_per_rank=100MB")
     for source, name, checkpoint in ((bert, "teacher", "model.ckpt-7"), (out / "teacher", "google", "false")):
         words = [f"volumes.bert.source={source}", f"volumes.output.source={out}"]
         words += [f"script.parameters.checkpoint={checkpoint}", f"script.parameters.out={name}"]
-        done = place.run(JOB, *small, *(word for each in words for word in ("--set", each)))
-        assert done.returncode == 0, done.stdout + done.stderr
+        place.run_well("convert", *small, *words)
     assert sorted(path.name for path in (out / "teacher").iterdir()) == [
         "config.json",
         "model.safetensors",

@@ -11,9 +11,7 @@ from tinybert.pretraining_data import main as pretraining_data
 from tinybert.records.tfrecord import decode_example, read_records
 
 from tests.e2e.conftest import LocalPlace
-from tests.place import REPOSITORY
 
-JOBS = REPOSITORY / "jobs"
 HEAD = """<mediawiki xml:lang="en">
   <siteinfo>
     <base>https://en.wikipedia.org/wiki/Main_Page</base>
@@ -49,13 +47,9 @@ def logs(place: LocalPlace) -> list[str]:
 
 def test_two_ranks_extract_a_dump(place: LocalPlace, dump: Path):
     out, alone = place.path / "text", place.path / "alone"
-    done = place.run(
-        JOBS / "extract.yaml",
-        *("--set", "ranks=2", "--set", f"volumes.dumps.source={dump.parent}"),
-        *("--set", f"volumes.output.source={out}", "--set", "script.parameters.dump=small.xml"),
-        *("--set", "script.parameters.split_bytes=1000", "--set", "needs.disk=1MB"),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    volumes = (f"volumes.dumps.source={dump.parent}", f"volumes.output.source={out}")
+    parameters = ("script.parameters.dump=small.xml", "script.parameters.split_bytes=1000")
+    place.run_well("extract", "ranks=2", "needs.disk=1MB", *volumes, *parameters)
     assert extract(["--dump", str(dump), "--out", str(alone), "--split-bytes", "1000"]) == 0
     made = {path.name: path.read_bytes() for path in out.glob("part-*.txt")}
     assert len(made) > 4
@@ -74,11 +68,9 @@ def test_two_ranks_make_records_of_a_task(place: LocalPlace):
     for split in ("train", "dev"):
         (data / f"{split}.tsv").write_text("sentence\tlabel\ngood film\t1\nbad\t0\n")
     vocab.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nbad\nfilm\n")
-    words = ["--set", "ranks=2", "--set", "script.parameters.max_seq_length=6", "--set", "needs.disk=1MB"]
-    for name, source in (("data", data), ("vocabulary", vocab), ("output", out)):
-        words += ["--set", f"volumes.{name}.source={source}"]
-    done = place.run(JOBS / "glue.yaml", *words)
-    assert done.returncode == 0, done.stdout + done.stderr
+    sources = {"data": data, "vocabulary": vocab, "output": out}
+    volumes = [f"volumes.{name}.source={source}" for name, source in sources.items()]
+    place.run_well("glue", "ranks=2", "needs.disk=1MB", "script.parameters.max_seq_length=6", *volumes)
     for split in ("train", "dev"):
         records = [decode_example(record) for record in read_records(out / f"{split}.tfrecord")]
         assert [record["input_ids"] for record in records] == [[2, 5, 7, 3, 0, 0], [2, 6, 3, 0, 0, 0]]
@@ -95,13 +87,10 @@ def test_two_ranks_make_pretraining_data(place: LocalPlace):
         (text / f"part-{number}.txt").write_text(document)
     vocab.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\n.\n")
     options = {"max_seq_length": 16, "max_predictions_per_seq": 3, "dupe_factor": 1, "shard_mb": 1}
-    words = ["--set", "ranks=2", "--set", "needs.disk=1MB", "--set", "script.parameters.workers=1"]
-    for name, value in options.items():
-        words += ["--set", f"script.parameters.{name}={value}"]
-    for name, source in (("text", text), ("vocabulary", vocab), ("output", out)):
-        words += ["--set", f"volumes.{name}.source={source}"]
-    done = place.run(JOBS / "pretraining-data.yaml", *words)
-    assert done.returncode == 0, done.stdout + done.stderr
+    parameters = [f"script.parameters.{name}={value}" for name, value in {**options, "workers": 1}.items()]
+    sources = {"text": text, "vocabulary": vocab, "output": out}
+    volumes = [f"volumes.{name}.source={source}" for name, source in sources.items()]
+    place.run_well("pretraining-data", "ranks=2", "needs.disk=1MB", *parameters, *volumes)
     given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     given += [f"--corpus={text}/*.txt", f"--vocab={vocab}", f"--out={alone}", "--stream", "--workers=1"]
     assert pretraining_data(given) == 0
