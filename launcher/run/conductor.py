@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from launcher.check import check_hosts
 from launcher.claims import lease, locks
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
 from launcher.files import write_atomically, write_json
-from launcher.hosts import Host, HostError, RemoteError
+from launcher.hosts import Host, RemoteError
 from launcher.hosts.fence import Fenced, checked
 from launcher.hosts.fleet import on_all, together, try_on_all
 from launcher.plan import store
@@ -25,10 +24,6 @@ from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
 from launcher.run.image import deliver_image
 from launcher.run.result import Attempt
-
-_TRIES = 3
-_PAUSE = 1.0
-"""Seconds before a host that did not let go is asked again."""
 
 
 def conduct(ground: Ground) -> Ending:
@@ -217,18 +212,6 @@ def _let_go(ground: Ground, code: ExitCode) -> None:
 
 def _unlock(ground: Ground, host: Host, code: ExitCode) -> None:
     part = ground.part(host)
-    _patiently(lambda: ground.runtime.remove(host, ground.draft, part, ground.epoch))
-    _patiently(lambda: locks.release(host, part, ground.epoch, ground.run_id))
+    ground.runtime.remove(host, ground.draft, part, ground.epoch)
+    locks.release(host, part, ground.epoch, ground.run_id)
     checked(host, script("finish"), part.run_dir, str(ground.epoch), str(int(code)))
-
-
-def _patiently(let_go: Callable[[], None]) -> None:
-    """Again after a pause: a host that is busy for once must not keep its devices from the next run."""
-    for _ in range(_TRIES - 1):
-        try:
-            return let_go()
-        except Fenced:
-            raise
-        except (HostError, RemoteError):
-            time.sleep(_PAUSE)
-    let_go()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import random
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,12 +15,15 @@ import pytest
 
 from tests.place import Place, is_alive
 
+LOCKS = Path("/var/tmp/launcher-locks")
+_places = itertools.count()
+
 
 class LocalPlace(Place):
     """Ranks are processes of this machine, which find the Python that runs the tests."""
 
     def __init__(self, path: Path) -> None:
-        self.base = random.randrange(1000, 60000)
+        self.base = 8 * (1000 * os.getpid() + next(_places))  # no living process has it
         self.work_dir = path / "work"
         cluster = {
             "schema": 1,
@@ -40,7 +44,7 @@ class LocalPlace(Place):
     def locks(self) -> list[str]:
         """Device locks of this place that are held."""
         names = [f"cpu-{self.base + index}" for index in range(8)]
-        return [name for name in names if (Path("/var/tmp/launcher-locks") / name).exists()]
+        return [name for name in names if (LOCKS / name).exists()]
 
     def errors(self) -> list[dict[str, Any]]:
         """What went wrong in all runs of this place, as their supervisors said it."""
@@ -52,6 +56,15 @@ class LocalPlace(Place):
         assert self.locks() == [], self.errors()
         for run in self.runs():
             assert not list(Path("/dev/shm").glob(f"launcher-*/{run}"))
+
+    def clean_up(self) -> None:
+        """End what still runs, and let go of the locks that the death of a supervisor left."""
+        self.end_supervisors()
+        for pid in self.processes():
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        for name in self.locks():
+            shutil.rmtree(LOCKS / name)
 
 
 def labelled(run: str) -> list[int]:
@@ -71,7 +84,4 @@ def place(tmp_path: Path) -> Iterator[LocalPlace]:
     """A place that leaves nothing behind, whatever the test did."""
     here = LocalPlace(tmp_path)
     yield here
-    here.end_supervisors()
-    for pid in here.processes():
-        if is_alive(pid):
-            os.kill(pid, signal.SIGKILL)
+    here.clean_up()

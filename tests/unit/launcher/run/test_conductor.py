@@ -191,16 +191,7 @@ def test_a_collect_that_fails_is_told_and_ends_nothing(fake_run) -> None:
     assert "host beta: no space left" in next(e["message"] for e in run.events() if e["event"] == "error")
 
 
-def test_what_cannot_be_unlocked_for_once_is_unlocked_later(fake_run, monkeypatch) -> None:
-    monkeypatch.setattr(conductor, "_PAUSE", 0.0)
-    run = fake_run()
-    run.answer("beta", unlock=[REFUSED, REFUSED, ""])
-    assert conduct(run.ground()).code is ExitCode.OK
-    assert [e for e in run.events() if e["event"] == "error"] == []
-
-
-def test_what_cannot_be_unlocked_is_told(fake_run, monkeypatch) -> None:
-    monkeypatch.setattr(conductor, "_PAUSE", 0.0)
+def test_what_cannot_be_unlocked_is_told(fake_run) -> None:
     run = fake_run()
     run.answer("beta", unlock=REFUSED)
     assert conduct(run.ground()).code is ExitCode.OK
