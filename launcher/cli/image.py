@@ -88,6 +88,9 @@ def push(
     json: options.Json = False,
 ) -> None:
     """Bring an image to all hosts of a cluster: from its registry where it has one, else host to host."""
+    from launcher.spec.scalars import with_tag
+
+    name = with_tag(name)
     with _fleet(cluster, set_, []) as fleet:
         if registry is not None:
             host = fleet.push_to(registry, name, origin, say)
@@ -132,10 +135,12 @@ def build(
 ) -> None:
     """Build an image on a host of the cluster: servers are often aarch64 where a desk is not."""
     from launcher.images.build import arguments, build_image, context_of
+    from launcher.spec.scalars import with_tag
 
     with _fleet(cluster, set_, []) as fleet:
         context = context_of(what, fleet.cluster.device.is_ascend)
-        made = build_image(fleet, context, on, tag, arguments(build_arg or [], os.environ), say)
+        name, given = with_tag(tag or context.tag), arguments(build_arg or [], os.environ)
+        made = build_image(fleet, context, on, name, given, say)
     if json:
         print_json({"schema": 1, **made.to_json()})
     else:

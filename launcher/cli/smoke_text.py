@@ -38,8 +38,8 @@ def print_report(report: Report) -> None:
 def summary_lines(report: Report) -> Iterator[str]:
     """What the table does not say."""
     hosts = len(set(report.hosts.values()))
-    right = "every sum was right" if report.is_complete else "sums were right as far as they went"
-    yield f"{report.ranks} ranks on {hosts} host{'s'[: hosts > 1]}: {right}"
+    end = "every sum was right" if report.is_complete else "not all came to the end"
+    yield f"{report.ranks} ranks on {hosts} host{'s'[: hosts > 1]}: {end}"
     if report.left_out:
         yield f"left out        {', '.join(map(size, report.left_out))}: would take more than 5 s each"
     if not report.pairs:

@@ -80,7 +80,7 @@ def arguments(given: Sequence[str], environ: Mapping[str, str]) -> dict[str, str
 
 
 def build_image(
-    fleet: Fleet, context: Context, on: str | None, tag: str | None, args: Mapping[str, str], tell: Tell
+    fleet: Fleet, context: Context, on: str | None, tag: str, args: Mapping[str, str], tell: Tell
 ) -> Built:
     """Build on a host, `local` for this machine; what the build prints goes to `tell`.
 
@@ -91,11 +91,10 @@ def build_image(
     sudo = fleet.sites[host.label].sudo if host.label in fleet.sites else False
     wanted = _architectures(fleet)
     _same(host.label, "it", _architecture(host, sudo=sudo), wanted)
-    name = tag or context.tag
-    tell(f"{name}: built on {host.label} from {context.directory}")
-    image = _build(host, sudo, context.directory, name, args, tell)
-    _same(host.label, f"image {name}", image.architecture, wanted)
-    return Built(name, host.label, image)
+    tell(f"{tag}: built on {host.label} from {context.directory}")
+    image = _build(host, sudo, context.directory, tag, args, tell)
+    _same(host.label, f"image {tag}", image.architecture, wanted)
+    return Built(tag, host.label, image)
 
 
 def _builder(fleet: Fleet, on: str | None) -> Host:

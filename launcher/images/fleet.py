@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from shlex import quote
 from types import TracebackType
 from typing import TypeVar
 
@@ -95,5 +96,6 @@ class Fleet:
                 push(registry, name, host, sudo=sudo, tell=tell)
                 return label
         raise CheckFailed(
-            f"image {name} is not on {origin or 'any host'}", hint="make it: launcher image build"
+            f"image {name} is not on {origin or 'any host'}",
+            hint=f"make it: launcher image build --tag {quote(name)}",
         )

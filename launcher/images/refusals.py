@@ -15,7 +15,7 @@ def nowhere(image: str, hosts: int) -> CheckFailed:
     where = "the host has it, nor" if hosts == 1 else "none of the hosts has it, nor"
     return CheckFailed(
         f"image {image} is nowhere: {where} the engine of this machine",
-        hint="make it: launcher image build, or docker pull it on one of the hosts",
+        hint=f"make it: launcher image build --tag {quote(image)}, or docker pull it on one of the hosts",
     )
 
 

@@ -16,6 +16,7 @@ from launcher.spec.scalars import (
     EnvName,
     Flag,
     HcclTimeout,
+    ImageName,
     Integer,
     Name,
     Parameter,
@@ -134,7 +135,7 @@ class Job(Model):
     script: Script | None = None
     command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """Words of a command, instead of a script; nothing in them is expanded by a shell."""
-    image: Word | None = None
+    image: ImageName | None = None
     cann: Literal["image", "host"] = "image"
     """Where CANN comes from: the image, or /usr/local/Ascend of the host."""
     volumes: dict[Name, Volume] = {}

@@ -131,6 +131,11 @@ def _not_empty(value: str) -> str:
     return value
 
 
+def with_tag(image: str) -> str:
+    """The name of one image: without tag or digest Docker takes it for `latest`, or for all tags."""
+    return image if "@" in image or ":" in image.rpartition("/")[2] else f"{image}:latest"
+
+
 def _absolute(value: str) -> str:
     if not value.startswith("/"):
         raise ValueError("expected an absolute path")
@@ -139,6 +144,7 @@ def _absolute(value: str) -> str:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Word = Annotated[Text, AfterValidator(_not_empty), WithJsonSchema({"type": "string", "minLength": 1})]
+ImageName = Annotated[Word, AfterValidator(with_tag)]
 AbsolutePath = Annotated[Text, AfterValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
 Name = Annotated[str, Field(pattern=rf"^{NAME}$"), BeforeValidator(_text)]
 HostName = Annotated[str, Field(pattern=HOST_NAME), BeforeValidator(_text)]

@@ -12,8 +12,6 @@ from launcher.check.rules.fleet import Complaints, Examined
 from launcher.equal import minority
 from launcher.spec.wording import in_units, some
 
-_BUILD = "make it on a host of the cluster: launcher image build"
-
 
 def image(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     """It is for this architecture, where it is there."""
@@ -64,4 +62,5 @@ def _absent(needs: HostNeeds, engine: Engine, there: Mapping[str, Engine]) -> Co
     if needs.image_here is not None:
         size = in_units(needs.image_here)
         return warning(f"{words}: it will be sent from this machine's engine ({size})", remedy)
-    return error(f"{words}, nor on any other host, nor in the engine of this machine", _BUILD)
+    make = f"make it on a host of the cluster: launcher image build --tag {quote(needs.image or '')}"
+    return error(f"{words}, nor on any other host, nor in the engine of this machine", make)

@@ -77,7 +77,7 @@ def test_ranks_that_met_but_cannot_add_are_told_what_to_look_at():
 
 def test_sums_are_not_said_to_be_right_where_ranks_did_not_end():
     found = report({rank: Findings(phase="pairs") for rank in HOSTS}, HOSTS)
-    assert next(summary_lines(found)) == "4 ranks on 2 hosts: sums were right as far as they went"
+    assert next(summary_lines(found)) == "4 ranks on 2 hosts: not all came to the end"
 
 
 def test_numbers_for_people():

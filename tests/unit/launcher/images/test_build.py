@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import tomllib
+import yaml
 
 from launcher.errors import CheckFailed, LauncherError, UsageError
 from launcher.images.build import _follow, _packed, _same, arguments, context_of
@@ -27,6 +28,14 @@ ROOT = Path(__file__).parents[4]
 def test_the_launchers_own_images(what, is_ascend: bool, directory: str, tag: str) -> None:
     context = context_of(what, is_ascend)
     assert (context.directory, context.tag) == (ROOT / directory, tag)
+
+
+def test_jobs_and_smoke_ask_for_the_images_that_are_built_by_default() -> None:
+    jobs = [*(ROOT / "jobs").glob("*.yaml"), ROOT / "launcher" / "smoke" / "smoke.yaml"]
+    asked = [yaml.safe_load(job.read_text("utf-8")) for job in jobs if "gd-cann-host" not in job.name]
+    images = {job["image"] for job in asked if "image" in job}
+    assert images == {context_of("ascend", True).tag}
+    assert {job["on_cpu"]["image"] for job in asked if "image" in job} == {context_of("cpu", False).tag}
 
 
 def test_a_directory_of_ones_own(tmp_path: Path) -> None:

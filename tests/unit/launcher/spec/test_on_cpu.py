@@ -24,7 +24,7 @@ def test_it_is_merged_deeply_on_cpu(files) -> None:
 
 def test_elsewhere_it_does_nothing(files) -> None:
     job = files.load(job=JOB, cluster=files.ascend).job
-    assert (job.ranks, job.image, job.on_cpu, job.script.parameters["steps"]) == (8, "i", {}, 100)
+    assert (job.ranks, job.image, job.on_cpu, job.script.parameters["steps"]) == (8, "i:latest", {}, 100)
 
 
 def test_overrides_win(files) -> None:

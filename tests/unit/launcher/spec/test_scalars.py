@@ -1,7 +1,14 @@
 import pytest
 
 from launcher.spec.plain import Plain
-from launcher.spec.scalars import parse_duration, parse_numbers, parse_parameter, parse_ranks, parse_size
+from launcher.spec.scalars import (
+    parse_duration,
+    parse_numbers,
+    parse_parameter,
+    parse_ranks,
+    parse_size,
+    with_tag,
+)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +100,16 @@ def test_parameters_keep_their_types() -> None:
 def test_what_is_no_parameter(value: object) -> None:
     with pytest.raises(ValueError, match="expected text, a number, true or false, or a list of them"):
         parse_parameter(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("train", "train:latest"),
+        ("registry.example.org:5000/train", "registry.example.org:5000/train:latest"),
+        ("registry.example.org:5000/train:1.4", "registry.example.org:5000/train:1.4"),
+        ("train@sha256:" + "0" * 64, "train@sha256:" + "0" * 64),
+    ],
+)
+def test_an_image_without_a_tag_is_its_latest(name: str, meant: str) -> None:
+    assert with_tag(name) == meant

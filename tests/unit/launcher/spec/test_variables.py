@@ -47,4 +47,4 @@ def test_values_of_variables_are_not_shown(files) -> None:
 
 
 def test_a_variable_that_an_override_replaces_need_not_be_set(files) -> None:
-    assert files.load("image=b", more="image: ${ABSENT}\n").job.image == "b"
+    assert files.load("image=b:1", more="image: ${ABSENT}\n").job.image == "b:1"
