@@ -11,6 +11,8 @@ from launcher.images.post import Door, Parcel, Post, Spoilt
 from launcher.images.progress import await_all, workers
 from launcher.spec.wording import in_units
 
+_WAYS = 3
+"""Hosts that one tries to fetch from: behind a firewall each costs half a minute, and none will answer."""
 Outcome = LauncherError | None
 
 
@@ -76,17 +78,16 @@ class Chain:
         return None
 
     def _fetch(self, index: int) -> None:
-        """From the host before it, else from those before that one, in the end through this machine."""
+        """From the host before it, else from two before that one, in the end through this machine."""
         post, before = self.posts[index], self.posts[:index]
-        for upstream in reversed(before):
-            if upstream.door is None:
-                continue
+        doors = [(upstream.label, upstream.door) for upstream in reversed(before) if upstream.door]
+        for label, door in doors[:_WAYS]:
             try:
-                return self._fetch_from(post, upstream.door)
+                return self._fetch_from(post, door)
             except RemoteError as error:
                 if self._over:
                     raise
-                self.tell(f"{error}; it was fetching from {upstream.label}, and tries another way")
+                self.tell(f"{error}; it was fetching from {label}, and tries another way")
         self._relay(post, before)
 
     def _fetch_from(self, post: Post, door: Door) -> None:

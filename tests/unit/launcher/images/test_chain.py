@@ -96,6 +96,13 @@ def test_through_this_machine_where_no_host_can_be_reached() -> None:
     assert run.said[-1] == "host b: from a through this machine"
 
 
+def test_not_every_host_is_asked_before_this_machine_helps() -> None:
+    log: list[str] = []
+    Run(*(FakePost(label, log) for label in "abcde"), FakePost("f", log, closed_to=tuple("abcde")))
+    asked = [line for line in log if line.startswith(("f fetch", "f relay"))]
+    assert asked == ["f fetch e", "f fetch d", "f fetch c", "f relay e"]
+
+
 def test_why_a_host_has_no_door_is_said() -> None:
     log: list[str] = []
     source = FakePost("a", log, reason="it has no ssh client")
