@@ -25,6 +25,7 @@ NEEDED = (
     "sshd",
     "ssh",
     "ssh-keygen",
+    "ssh-agent",
     "ip",
     "tc",
     "iptables",
