@@ -69,7 +69,8 @@ def require_ours(directory: Path) -> None:
     """Raise StageError where writing to `directory` would delete shards that no stage of ours wrote."""
     if directory.exists() and not directory.is_dir():
         raise StageError(f"{directory} is not a directory")
-    ours = (directory / MANIFEST).exists() or any(directory.glob(f"{STAGING}*"))
+    # In this order: another rank that publishes writes the manifest before its staging goes.
+    ours = any(directory.glob(f"{STAGING}*")) or (directory / MANIFEST).exists()
     if not ours and any(directory.glob(_SHARD_NAMES)):
         raise StageError(f"{directory} holds TFRecord shards without {MANIFEST}: name another directory")
 

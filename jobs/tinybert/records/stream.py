@@ -192,9 +192,8 @@ def finish(work: Work, ranks: int, made_from: dict[str, Any], more: dict[str, An
 
 
 def _tidied(work: Work, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest, once nothing is left but the data set; a rank that waits for the lock finds that."""
+    """The manifest, once nothing is left but the data set and the lock, which other ranks may wait for."""
     shutil.rmtree(work.staging, ignore_errors=True)
-    (work.directory / ".lock").unlink()
     return manifest
 
 

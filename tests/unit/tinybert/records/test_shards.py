@@ -126,6 +126,22 @@ def test_shards_of_others_are_not_deleted(tmp_path):
         require_ours(tmp_path)
 
 
+def test_shards_that_another_rank_publishes_meanwhile_are_ours(tmp_path, monkeypatch):
+    (tmp_path / ".unfinished-x").mkdir()
+    (tmp_path / "part-00000-of-00001.tfrecord").touch()
+    exists = Path.exists
+
+    def exists_before_it_is_published(path):
+        there = exists(path)
+        if path.name == "manifest.json":
+            path.touch()
+            (tmp_path / ".unfinished-x").rmdir()
+        return there
+
+    monkeypatch.setattr(Path, "exists", exists_before_it_is_published)
+    require_ours(tmp_path)
+
+
 def test_directory_that_is_a_file(tmp_path):
     (tmp_path / "f").touch()
     with pytest.raises(StageError, match="is not a directory"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -15,7 +16,8 @@ import pytest
 from tinybert.pretraining_data import main
 from tinybert.records.encoding import RecordWriter
 from tinybert.records.instances import InstanceOptions, make_instances
-from tinybert.records.stream import seed_of
+from tinybert.records.shards import publish
+from tinybert.records.stream import finish, seed_of
 from tinybert.stages.artifacts import read_json
 from tinybert.stages.stage import run_stage
 from tinybert.text import shards as text_shards
@@ -159,6 +161,49 @@ def test_killed_while_publishing_nothing_is_made_again(tmp_path, given, monkeypa
     assert content(tmp_path / "out") == content(tmp_path / "again")
 
 
+def run_rank(given, out, rank):
+    os.environ.update(RANK_ID=str(rank), RANK_SIZE="2")
+    sys.exit(run(given, out, "--workers=1"))
+
+
+def test_ranks_that_finish_together(tmp_path, given, monkeypatch):
+    """One publishes while the other waits for the lock, as ranks do that begin again when all is made."""
+    out = tmp_path / "out"
+    fork = multiprocessing.get_context("fork")
+    both, waiting = fork.Barrier(2), fork.Event()
+
+    def finish_together(*arguments):
+        waiting.clear()
+        both.wait(60)
+        return finish(*arguments)
+
+    def publish_slowly(*arguments):
+        assert waiting.wait(60)
+        publish(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tinybert.pretraining_data.finish", finish_together)
+        patch.setattr("tinybert.records.stream.publish", publish_slowly)
+        patch.setattr("tinybert.stages.share.say", lambda _message: waiting.set())
+        ranks = [fork.Process(target=run_rank, args=(given, out, rank)) for rank in range(2)]
+        for rank in ranks:
+            rank.start()
+        for rank in ranks:
+            rank.join()
+    assert [rank.exitcode for rank in ranks] == [0, 0]
+    assert run(given, tmp_path / "alone") == 0
+    assert content(out) == content(tmp_path / "alone")
+
+
+def test_the_lock_stays(tmp_path, given):
+    """A rank that waits for it and one that comes later hold the same file."""
+    assert run(given, tmp_path / "out") == 0
+    before = (tmp_path / "out" / ".lock").stat().st_ino
+    change_a_letter(tmp_path / "0.txt")
+    assert run(given, tmp_path / "out") == 0
+    assert (tmp_path / "out" / ".lock").stat().st_ino == before
+
+
 def test_bad_input_of_a_worker_is_named(tmp_path, given, capsys):
     text = (tmp_path / "1.txt").read_bytes()
     lines = text.split(b"\n")
@@ -213,4 +258,4 @@ def test_killed_at_any_moment_it_goes_on(tmp_path):
     again = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     assert int(re.search(r"(\d+) are finished", again.stderr)[1]) >= finished
     assert read_json(tmp_path / "out" / "manifest.json")["counts"]["documents"] == 901
-    assert list((tmp_path / "out").glob(".*")) == []
+    assert [path.name for path in (tmp_path / "out").glob(".*")] == [".lock"]
