@@ -7,13 +7,15 @@ the r-th part of it. So N ranks of batch b see exactly what one rank of batch N*
 at the end of an epoch (under G records, other ones each time) is dropped.
 Every rank reads every record and parses its own: reading costs 1 % of parsing.
 
-With `lengths` a global batch holds texts of like length and is cut to the first of them that fits: ten tokens
-are not computed as 64. A record joins the batch of its length as its turn comes, and the batch is due when it
-is full; at the end of an epoch what is left is joined, longest first. Steps are as many as without.
+With `lengths` a global batch holds texts of like length and is cut to the first of them that fits, padding at
+the end left out: ten tokens are not computed as 64. A record joins the batch of its length as its turn comes,
+and the batch is due when it is full; at the end of an epoch what is left is joined, longest first. Steps are
+as many as without.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -34,7 +36,10 @@ Record = tuple[Path, bytes]
 
 @dataclass(frozen=True)
 class Sharding:
-    """How the records of an epoch are shared out; `lengths` ascending, none: batches are as the records."""
+    """How the records of an epoch are shared out.
+
+    `lengths`: ascending, the last that of the records; none: batches are as the records.
+    """
 
     batch_size: int
     rank: int
@@ -60,7 +65,10 @@ class Sharding:
 
 @dataclass(frozen=True)
 class ValueLimits:
-    """Values at or above these are refused (each column counts from 0); `labels` is the number of classes."""
+    """Values at or above these are refused (each column counts from 0).
+
+    `labels` is the number of classes; 1: labels are scores, any finite number.
+    """
 
     vocab_size: int
     type_vocab_size: int
@@ -119,15 +127,21 @@ def _global_batches(
 
 
 def _shortest_of(lengths: tuple[int, ...], record: Record) -> int:
-    """The first of `lengths` that the tokens of a record fit into."""
-    tokens = sum(decode_feature(record[1], "input_mask"))
-    return next(length for length in lengths if tokens <= length)
+    """The first of `lengths` that the tokens of a record fit into, else the last, where it is refused."""
+    mask = decode_feature(record[1], "input_mask")
+    tokens = max((place for place, real in enumerate(mask, 1) if real), default=0)
+    return next((length for length in lengths if tokens <= length), lengths[-1])
 
 
 def _cut(values: np.ndarray, column: str, length: int) -> np.ndarray:
     """The first `length` tokens of a column that has a value for each token, [B, S]; others as they are."""
-    by_token = column in SEQUENCE_COLUMNS or (column == "label_ids" and values.shape[1] > 1)
+    by_token = column in SEQUENCE_COLUMNS or _are_tags(column, values.shape[1])
     return np.ascontiguousarray(values[:, :length]) if by_token else values
+
+
+def _are_tags(column: str, count: int) -> bool:
+    """Whether a column of so many values is a label for each token."""
+    return column == "label_ids" and count > 1
 
 
 def epoch_order(records: RecordFiles, seed: int, epoch: int) -> Iterator[Record]:
@@ -185,12 +199,26 @@ def _column(
     values = features.get(name, [])
     if len(values) != lengths[name]:
         raise StageError(f"{path}: a record has {len(values)} values of {name}, others {lengths[name]}")
-    if isinstance(values[0], float):
-        return np.asarray(values, np.float32)
+    if isinstance(values[0], float) and _may_be_float(name, limits):
+        return _finite(path, name, values)
+    if not isinstance(values[0], int):
+        kind = type(values[0]).__name__
+        raise StageError(f"{path}: a record has {name} as {kind}, where whole numbers must be")
     limit = limits.of(name, lengths["input_ids"])
-    counted = [value for value in values if value != NO_LABEL] if name == "label_ids" else values
+    counted = [value for value in values if value != NO_LABEL] if _are_tags(name, len(values)) else values
     extremes = (min(counted), max(counted)) if counted else ()
     wrong = next((value for value in extremes if not 0 <= value < limit), None)
     if wrong is not None:
         raise StageError(f"{path}: a record has {name} {wrong}, outside 0..{limit - 1} of this model")
     return np.asarray(values, np.int32)
+
+
+def _may_be_float(column: str, limits: ValueLimits) -> bool:
+    return column == "masked_lm_weights" or (column == "label_ids" and limits.labels == 1)
+
+
+def _finite(path: Path, name: str, values: list[float]) -> np.ndarray:
+    wrong = next((value for value in values if not math.isfinite(value)), None)
+    if wrong is not None:
+        raise StageError(f"{path}: a record has {name} {wrong}, which is no finite number")
+    return np.asarray(values, np.float32)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -15,6 +16,7 @@ from tinybert.stages.stage import StageError
 
 Write = Callable[..., Path]
 LIMITS = ValueLimits(vocab_size=50, type_vocab_size=2)
+GOOD = {"input_ids": [1, 2, 3, 0], "input_mask": [1, 1, 1, 0], "segment_ids": [0, 0, 1, 0]}
 
 
 @pytest.fixture
@@ -109,15 +111,48 @@ def test_types_are_those_of_the_model(records: RecordFiles) -> None:
         ("segment_ids", [0, 0, 2, 0], r"segment_ids 2, outside 0\.\.1"),
         ("input_mask", [1, 1, 1, 2], r"input_mask 2, outside 0\.\.1"),
         ("input_ids", [1, 2, 3], "3 values of input_ids, others 4"),
+        ("input_ids", [1.0, 2.0, 3.0, 0.0], "input_ids as float, where whole numbers must be"),
+        ("input_mask", [b"1", b"1", b"1", b"0"], "input_mask as bytes, where whole numbers must be"),
     ],
 )
 def test_a_record_that_the_model_cannot_take_is_refused_with_its_file(
     write_records: Write, column: str, values: list[int], message: str
 ) -> None:
-    good = {"input_ids": [1, 2, 3, 0], "input_mask": [1, 1, 1, 0], "segment_ids": [0, 0, 1, 0]}
-    opened = open_records(write_records("x.tfrecord", [good, {**good, column: values}]), DISTILL_COLUMNS)
+    opened = open_records(write_records("x.tfrecord", [GOOD, {**GOOD, column: values}]), DISTILL_COLUMNS)
     with pytest.raises(StageError, match=r"x\.tfrecord: a record has .*" + message):
         next(batches(opened, DISTILL_COLUMNS, Sharding(2, 0, 1, seed=1), LIMITS))
+
+
+def _last_column(write_records: Write, column: str, values: list, outputs: int) -> list:
+    """What a record's `column` becomes, for a model with so many outputs."""
+    columns = (*DISTILL_COLUMNS, column)
+    opened = open_records(write_records("x.tfrecord", [{**GOOD, column: values}]), columns)
+    return next(batches(opened, columns, Sharding(1, 0, 1, seed=1), ValueLimits(50, 2, outputs)))[3].tolist()
+
+
+@pytest.mark.parametrize(("values", "outputs"), [([2], 3), ([3.25], 1), ([-100, 2, 0, -100], 3)])
+def test_labels_are_classes_scores_or_tags(write_records: Write, values: list, outputs: int) -> None:
+    assert _last_column(write_records, "label_ids", values, outputs) == [values]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "outputs", "message"),
+    [
+        ("label_ids", [-100], 3, r"label_ids -100, outside 0\.\.2"),
+        ("label_ids", [3], 3, r"label_ids 3, outside 0\.\.2"),
+        ("label_ids", [-100, 3, 0, -100], 3, r"label_ids 3, outside 0\.\.2"),
+        ("label_ids", [1.0], 3, "label_ids as float, where whole numbers must be"),
+        ("label_ids", [math.nan], 3, "label_ids as float, where whole numbers must be"),
+        ("label_ids", [math.nan], 1, "label_ids nan, which is no finite number"),
+        ("label_ids", [math.inf], 1, "label_ids inf, which is no finite number"),
+        ("masked_lm_weights", [1.0, math.nan], 0, "masked_lm_weights nan, which is no finite number"),
+    ],
+)
+def test_labels_and_weights_that_cannot_be_learnt_from(
+    write_records: Write, column: str, values: list, outputs: int, message: str
+) -> None:
+    with pytest.raises(StageError, match=r"x\.tfrecord: a record has " + message):
+        _last_column(write_records, column, values, outputs)
 
 
 def test_positions_stay_within_the_sequence(write_records: Write) -> None:
@@ -172,6 +207,33 @@ def test_what_is_left_at_the_end_of_an_epoch_is_joined_longest_first(uneven: Rec
     assert [ids.shape for ids, _, _ in feed] == [(12, 8), (12, 8), (12, 4)]
     longest = np.concatenate([mask.sum(1) for _, _, mask in feed[:2]])
     assert (longest > 4).sum() == 20
+
+
+@pytest.mark.parametrize(
+    ("mask", "width"),
+    [
+        ([0, 0, 0, 0, 0, 1, 1, 1], 8),
+        ([0, 1, 1, 0, 0, 0, 0, 0], 4),
+        ([1, 0, 0, 0, 0, 0, 0, 0], 2),
+        ([0] * 8, 2),
+    ],
+)
+def test_a_batch_is_cut_behind_the_last_real_token(write_records: Write, mask: list[int], width: int) -> None:
+    """Padding may stand anywhere."""
+    record = {"input_ids": list(range(8)), "input_mask": mask, "segment_ids": [0] * 8}
+    opened = open_records(write_records(examples=[record]), DISTILL_COLUMNS)
+    (ids, _, masks) = next(batches(opened, DISTILL_COLUMNS, Sharding(1, 0, 1, 1, (2, 4, 8)), LIMITS))
+    assert ids.tolist() == [list(range(width))]
+    assert masks.tolist() == [mask[:width]]
+
+
+def test_a_record_longer_than_all_lengths_is_refused_with_its_file(write_records: Write) -> None:
+    long = {name: [1, *values] for name, values in GOOD.items()}
+    opened = open_records(
+        write_records("x.tfrecord", [GOOD, {**long, "input_mask": [1] * 5}]), DISTILL_COLUMNS
+    )
+    with pytest.raises(StageError, match=r"x\.tfrecord: a record has 5 values of input_ids, others 4"):
+        next(batches(opened, DISTILL_COLUMNS, Sharding(2, 0, 1, 1, (2, 4)), LIMITS))
 
 
 def test_batches_of_like_length_go_on_at_any_step(uneven: RecordFiles) -> None:
