@@ -46,6 +46,7 @@ from tinybert.wiki.dump import DumpContents, Split
 _SPLIT_BYTES = 32_000_000
 _MANIFEST = "manifest.json"
 _PARTS = "part-*-of-*.txt"
+_WORK = ".work"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,14 +56,16 @@ def main(arguments: list[str] | None = None) -> int:
     require_file(options.dump, "dump")
     require_wikiextractor()
     made_from = _made_from(options)
-    if complete_manifest(options.out, made_from):
+    manifest = complete_manifest(options.out, made_from)
+    if manifest and "damage" in manifest:  # those of before do not say whether the dump was whole
+        require_whole(options.dump, manifest["damage"], manifest["last_page"], options.allow_truncated)
         say(f"{options.out} is up to date")
         return 0
-    work = options.out / ".work"
+    work = options.out / _WORK
     _make_directory(work)
     with one_rank_at_a_time(options.out):
         contents = read_once(options, work / "templates.xml", made_from)
-    require_whole(options.dump, contents, options.allow_truncated)
+    require_whole(options.dump, contents.damage, contents.last_title, options.allow_truncated)
     parts = part_paths(options.out, contents)
     pending = [
         (part, split)
@@ -106,9 +109,9 @@ def extract_parts(
     total = sum(split.articles for split in splits)
     extracted = 0
     progress = Progress()
-    templates = options.out / ".work" / "templates.xml"
+    work = options.out / _WORK
     found = extract_splits(
-        options.dump, contents, splits, templates, options.processes, 60.0 * options.patience
+        options.dump, contents, splits, work / "templates.xml", options.processes, 60.0 * options.patience
     )
     for (part, _split), (_same, articles) in zip(pending, found):
         counts = {"documents": 0, "sentences": 0, "bytes": 0}
@@ -119,6 +122,7 @@ def extract_parts(
                 progress.report("extracted {} of {} articles", extracted, total)
             if not counts["bytes"]:
                 file.write(b"\n")  # no text in the whole split; readers of a corpus refuse empty files
+            (work / part.name).touch()  # says that the file is ours until its sidecar does
         say(f"{part}: {_listed(counts)}")
 
 
@@ -141,9 +145,9 @@ def finish(out: Path, parts: list[Path], contents: DumpContents, made_from: dict
     records = [(read_json(sidecar_of(part)) or {})["counts"] for part in parts]
     counts = {name: sum(record[name] for record in records) for name in records[0]}
     files = [{"name": part.name, "bytes": part.stat().st_size} for part in parts]
-    manifest = {"schema": 1, **made_from, "language": contents.language, "counts": counts, "files": files}
-    write_json(out / _MANIFEST, manifest)
-    shutil.rmtree(out / ".work", ignore_errors=True)
+    found = {"language": contents.language, "damage": contents.damage, "last_page": contents.last_title}
+    write_json(out / _MANIFEST, {"schema": 1, **made_from, **found, "counts": counts, "files": files})
+    shutil.rmtree(out / _WORK, ignore_errors=True)
     say(f"{out}: {_listed(counts)}, {len(parts)} files")
 
 
@@ -161,12 +165,12 @@ def _remove_others(out: Path, made_from: dict[str, Any]) -> None:
     """Remove files of an earlier dump or of other options. Raises StageError where one is not ours."""
     others = [part for part in out.glob(_PARTS) if not is_up_to_date(part, made_from)]
     for part in others:
-        if not sidecar_of(part).exists():
+        if not sidecar_of(part).exists() and not (out / _WORK / part.name).exists():
             raise StageError(f"{part} was not written by this stage: name another --out")
     (out / _MANIFEST).unlink(missing_ok=True)
     for part in others:
         part.unlink()
-        sidecar_of(part).unlink()
+        sidecar_of(part).unlink(missing_ok=True)
 
 
 def _make_directory(path: Path) -> None:

@@ -45,7 +45,7 @@ def dump_documents(path: Path, allow_truncated: bool, templates: Path) -> Iterat
         templates.parent.mkdir(parents=True, exist_ok=True)
         with templates.open("wb") as file:
             contents = read_through(path, _SPLIT_BYTES, file)
-        require_whole(path, contents, allow_truncated)
+        require_whole(path, contents.damage, contents.last_title, allow_truncated)
         extracted = 0
         progress = Progress()
         for _split, articles in extract_splits(path, contents, contents.splits, templates, processors()):
@@ -76,11 +76,11 @@ def read_through(
     return contents
 
 
-def require_whole(path: Path, contents: DumpContents, allow_truncated: bool) -> None:
-    """Raise StageError for a dump that is cut or damaged; with `allow_truncated` only say so."""
-    if contents.damage is None:
+def require_whole(path: Path, damage: str | None, last_title: str, allow_truncated: bool) -> None:
+    """Raise StageError for a dump with `damage` (None: it is whole); with `allow_truncated` only say so."""
+    if damage is None:
         return
-    cut = f"{path} is cut or damaged ({contents.damage}); its last whole page is {contents.last_title!r}"
+    cut = f"{path} is cut or damaged ({damage}); its last whole page is {last_title!r}"
     if not allow_truncated:
         raise StageError(f"{cut}. Fetch it again, or take what is whole with --allow-truncated")
     say(f"warning: {cut}")

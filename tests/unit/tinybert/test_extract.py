@@ -147,7 +147,7 @@ def test_split_without_text_is_no_empty_file(plain, tmp_path):
 def test_manifest(plain, tmp_path, capsys):
     assert run(plain, tmp_path / "out", "--split-bytes", 2000) == 0
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert (manifest["kind"], manifest["language"]) == ("corpus", "en")
+    assert (manifest["kind"], manifest["language"], manifest["damage"]) == ("corpus", "en", None)
     assert manifest["counts"] == {
         "documents": 54,
         "sentences": 108,
@@ -181,9 +181,23 @@ def test_other_options_replace_what_was_there(plain, tmp_path):
 def test_files_of_others_stay(plain, tmp_path, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "part-1-of-2.txt").write_text("precious")
-    assert run(plain, tmp_path / "out") == 2
-    assert "part-1-of-2.txt was not written by this stage" in capsys.readouterr().err
+    for _attempt in range(2):
+        assert run(plain, tmp_path / "out") == 2
+        assert "part-1-of-2.txt was not written by this stage" in capsys.readouterr().err
     assert (tmp_path / "out" / "part-1-of-2.txt").read_text() == "precious"
+
+
+def test_killed_before_a_split_is_described_it_is_ours(plain, tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("tinybert.stages.artifacts.describe", killed)
+        run(plain, out, "--split-bytes", 2000)
+    assert names(out) == [".lock", ".work", parts(out)[0].name]
+    assert run(plain, out, "--split-bytes", 4000) == 0
+    assert text_of(out) == expected_of(plain, "en")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -198,6 +212,22 @@ def test_cut_dump(tmp_path, capsys, form):
     assert run(path, out, "--split-bytes", 2000, "--allow-truncated") == 0
     assert "reading" not in capsys.readouterr().err  # what the first run read through is still known
     assert text_of(out).count("\n\n") == 20
+
+
+def test_a_cut_dump_is_refused_when_it_was_extracted_before(tmp_path, capsys):
+    dump, out = tmp_path / "dump.xml", tmp_path / "out"
+    dump.write_text(HEAD + "".join(PAGES[:20]))
+    assert run(dump, out) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert run(dump, out, "--allow-truncated") == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert (manifest["damage"], manifest["last_page"]) == ("the closing </mediawiki> is missing", "Page 20")
+    capsys.readouterr()
+    assert run(dump, out) == 2
+    assert capsys.readouterr().err.splitlines() == [error]
+    assert run(dump, out, "--allow-truncated") == 0
+    said = capsys.readouterr().err
+    assert f"warning: {dump} is cut or damaged (the closing" in said and "is up to date" in said
 
 
 def test_bz2_whose_end_is_missing(tmp_path, capsys):
