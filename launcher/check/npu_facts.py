@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -49,7 +49,7 @@ class NpuFacts:
     processes: tuple[NpuProcess, ...] = ()
     ports: Mapping[int, Port] = field(default_factory=dict)
     unanswered: Mapping[tuple[int, str], str] = field(default_factory=dict)
-    """NPU and address from which no answer came, with what hccn_tool said."""
+    """NPU and address from which no packet came back, with how many were sent."""
     unasked: int = 0
     """Pings for which there was no time."""
     conf: Mapping[int, str] | None = None
@@ -83,7 +83,7 @@ def parse_npus(lines: Iterable[tuple[str, str]], needs: NpuNeeds) -> NpuFacts:
         health={chip.physical: chip.health for chip in chips if chip.physical is not None},
         processes=tuple(_processes(info, chips)) if info else (),
         ports={device: _port(said, needs, device, refusals) for device in needs.devices},
-        unanswered=_unanswered(said, needs),
+        unanswered=dict(_unanswered(said, needs, refusals)),
         unasked=len(said.get("hccn_unasked", ())),
         conf=(conf or {}) if "hccn_conf" in said else None,
         hccn_refusals=refusals,
@@ -158,17 +158,16 @@ def _port(said: Mapping[str, Sequence[str]], needs: NpuNeeds, device: int, refus
     )
 
 
-def _unanswered(said: Mapping[str, Sequence[str]], needs: NpuNeeds) -> dict[tuple[int, str], str]:
-    found = {}
+def _unanswered(
+    said: Mapping[str, Sequence[str]], needs: NpuNeeds, refusals: _Refusals
+) -> Iterator[tuple[tuple[int, str], str]]:
+    """A tool that may not be run says nothing of the network: that is a refusal as any other."""
     unasked = set(said.get("hccn_unasked", ()))
     for peer in needs.peers:
         if f"{peer.device} {peer.address}" in unasked:
             continue
-        try:
-            ping = hccn.parse_ping(_text(said, "hccn_ping", peer.device, peer.address))
-        except ToolError as error:
-            found[peer.device, peer.address] = _words(error)
-        else:
-            if not ping.has_answer:
-                found[peer.device, peer.address] = f"0 of {ping.sent} packets came back"
-    return found
+        form = "-inet6 -g ipv6_address" if ":" in peer.address else "-g address"
+        text = _text(said, "hccn_ping", peer.device, peer.address)
+        ping = refusals.answer(f"-i {peer.device} -ping {form} {peer.address}", hccn.parse_ping, text)
+        if ping is not None and not ping.has_answer:
+            yield (peer.device, peer.address), f"0 of {ping.sent} packets came back"

@@ -144,8 +144,10 @@ def test_addresses_of_npus_of_the_sixth_version(checks, bed):
 @full
 def test_hccn_tool_that_answers_nothing(checks, bed):
     fake(bed, "h2", **{"fail.hccn_tool": "Command execute failed!"})
-    expected = found("hccn_tool", "warning") | found("ping")
-    checks.assert_found(expected, "-i 0 -ip -g: Command execute failed!, and so for 7 questions more")
+    checks.assert_found(
+        found("hccn_tool", "warning"),
+        "-i 0 -ip -g: Command execute failed!, and so for 11 questions more",
+    )
     no_faults(bed)
     checks.assert_good()
 

@@ -95,8 +95,9 @@ def test_tools_that_say_nothing_or_refuse():
     assert facts.smi_refusal == "dcmi module initialize failed. ret is -8005"
     assert facts.hccn_refusals["-i 0 -ip -g"] == "Permission denied"
     assert facts.hccn_refusals["-i 0 -link -g"] == "hccn_tool said nothing"
-    assert len(facts.hccn_refusals) == 8 and facts.ports == {0: Port(), 1: Port()}
-    assert set(facts.unanswered.values()) == {"hccn_tool said nothing"}
+    assert facts.hccn_refusals["-i 1 -ping -g address 29.2.1.2"] == "hccn_tool said nothing"
+    assert len(facts.hccn_refusals) == 10 and facts.ports == {0: Port(), 1: Port()}
+    assert facts.unanswered == {}
     assert facts.conf is None and facts.health == {}
 
 
@@ -104,10 +105,12 @@ def test_addresses_of_the_sixth_version_are_asked_in_another_way():
     needs = replace(NEEDS, ips={0: "fd00::1", 1: "29.1.1.2"})
     assert needs.questions_to(0) == ("ip6", "link", "net_health", "tls")
     assert needs.questions_to(1) == ("ip", "link", "net_health", "tls")
+    needs = replace(needs, peers=(Peer(0, "fd00::3", "n2"),))
     facts = parse("hccn_ip 0 ipaddr:fd00::2\nhccn_ip 1 Command execute failed!\n", needs)
     assert facts.ports[0].ip == "fd00::2"
     assert facts.hccn_refusals["-i 1 -ip -g"] == "Command execute failed!"
-    assert "-i 0 -ip -inet6 -g" in parse("", needs).hccn_refusals
+    refusals = parse("", needs).hccn_refusals
+    assert "-i 0 -ip -inet6 -g" in refusals and "-i 0 -ping -inet6 -g ipv6_address fd00::3" in refusals
 
 
 def test_before_a_run_npus_that_meet_no_others_are_asked_for_what_hccl_compares():
