@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from launcher.check.facts import Engine
 from launcher.check.host_needs import HostNeeds
 from launcher.hosts import Host, RemoteError
 from launcher.images.stock import find
+from launcher.npu import docker_runtime
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 
+_NODE = "/dev/davinci"
 _OF_IMAGES = {"x86_64": "amd64", "aarch64": "arm64"}
 """Architectures that images call otherwise than the kernel does."""
 
@@ -46,7 +49,6 @@ def _facts(api: APIClient, needs: HostNeeds) -> Engine:
 
 
 def _taken(api: APIClient, nodes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """A privileged container has every device."""
     from docker.errors import NotFound
 
     for each in api.containers():
@@ -54,8 +56,20 @@ def _taken(api: APIClient, nodes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             found = api.inspect_container(each["Id"])
         except NotFound:  # it has ended meanwhile
             continue
-        config = found["HostConfig"]
-        mapped = {device["PathOnHost"] for device in config["Devices"] or ()}
         for node in nodes:
-            if config["Privileged"] or node in mapped:
+            if _has(found, node):
                 yield node, found["Name"].removeprefix("/")
+
+
+def _has(container: Mapping[str, Any], node: str) -> bool:
+    """Whether it is privileged, or is given the node: by name, with a directory, or by the Ascend runtime."""
+    config, env = container["HostConfig"], container["Config"]["Env"] or ()
+    mapped = [device["PathOnHost"] for device in config["Devices"] or ()]
+    return (
+        config["Privileged"]
+        or any(PurePosixPath(node).is_relative_to(path) for path in mapped)
+        or (
+            config["Runtime"] == docker_runtime.NAME
+            and docker_runtime.is_given(int(node.removeprefix(_NODE)), env)
+        )
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from launcher.discover.draft import Draft
 from launcher.discover.facts import Facts, Interface
 from launcher.discover.kind import common_kind
+from launcher.npu import docker_runtime
 from launcher.npu.ifname import names_one
 from launcher.spec.cluster import DeviceKind, Driver, Host, RuntimeKind
 
@@ -87,7 +88,7 @@ def _of_driver(driver: Driver, hosts: Sequence[Facts]) -> Iterator[Change]:
     if len(places) == 1 and places.isdisjoint(("", driver.npu_smi)):
         written = driver.npu_smi if "npu_smi" in driver.model_fields_set else None
         yield Change(None, ("driver", "npu_smi"), written, places.pop(), written is not None)
-    everywhere = all("ascend" in facts.runtimes for facts in hosts)
+    everywhere = all(docker_runtime.NAME in facts.runtimes for facts in hosts)
     runtime = driver.docker_runtime if "docker_runtime" in driver.model_fields_set else None
     if (runtime is None and everywhere) or (runtime and not everywhere):
         yield Change(None, ("driver", "docker_runtime"), runtime, everywhere, runtime is not None)

@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 from posixpath import normpath
 
+from launcher.npu import docker_runtime
 from launcher.plan.environment import identity
 from launcher.plan.model import Container, Mount
 from launcher.plan.site import INSIDE, Gang, Site
@@ -56,7 +57,7 @@ def container(shared: Shared, key: str, device: int | None, script: str) -> Cont
     npu = device if shared.ascend else None
     mapped = npu is not None and not shared.by_runtime
     injected = npu is not None and shared.by_runtime
-    visible = (("ASCEND_VISIBLE_DEVICES", str(npu)),) if injected else ()
+    visible = ((docker_runtime.VISIBLE, str(npu)),) if injected else ()
     return Container(
         name=f"{binding.run_id}-{binding.attempt}-{key}",
         image=shared.gang.job.image or "",
@@ -72,7 +73,7 @@ def container(shared: Shared, key: str, device: int | None, script: str) -> Cont
         ),
         environment=identity(binding, key) + visible,
         labels=(*shared.labels, ("launcher.rank", key)),
-        runtime="ascend" if injected else None,
+        runtime=docker_runtime.NAME if injected else None,
         network="host",  # HCCL tells servers apart by address
         ipc="host",
         init=True,

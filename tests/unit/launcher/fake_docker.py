@@ -246,8 +246,12 @@ def _of_container(docker: FakeDocker, method: str, path: str) -> tuple[int, Any]
                 is_new = each["status"] != "running"
                 docker.keep({**each, "status": "running", "pid": 1})
                 return (204, None) if is_new else (304, None)
-            config = {"Privileged": False, "Devices": None, **each.get("host_config", {})}
-            return 200, {"Name": f"/{each['name']}", "HostConfig": config}
+            usual = {"Privileged": False, "Devices": None, "Runtime": "runc"}
+            told = {
+                "HostConfig": {**usual, **each.get("host_config", {})},
+                "Config": {"Env": each.get("env")},
+            }
+            return 200, {"Name": f"/{each['name']}", **told}
     return 404, {"message": f"No such container: {unquote(key)}"}
 
 

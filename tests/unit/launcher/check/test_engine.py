@@ -65,6 +65,23 @@ def test_devices_that_containers_have(docker: FakeDocker, needs: HostNeeds) -> N
     assert [each.rule for each in examine({"here": asking}, {"here": HERE})] == ["containers"] * 3
 
 
+def test_devices_that_the_ascend_docker_runtime_gives(docker: FakeDocker, needs: HostNeeds) -> None:
+    docker.add("plain", {}, 1, env=["ASCEND_VISIBLE_DEVICES=0"])
+    ascend = {"Runtime": "ascend"}
+    docker.add("none", {}, 1, host_config=ascend)
+    docker.add("others", {}, 1, host_config=ascend, env=["ASCEND_VISIBLE_DEVICES=2-7"])
+    docker.add("neighbour", {}, 1, host_config=ascend, env=["PATH=/bin", "ASCEND_VISIBLE_DEVICES=1-2,4"])
+    asked = ask_engine(HERE, replace(needs, device_nodes=NODES))
+    assert asked.taken == (("/dev/davinci1", "neighbour"),)
+
+
+@pytest.mark.parametrize(("path", "names"), [("/dev/", ["all", "all"]), ("/dev", ["all", "all"]), ("/d", [])])
+def test_a_directory_of_devices(docker: FakeDocker, needs: HostNeeds, path: str, names: list[str]) -> None:
+    docker.add("all", {}, 1, host_config={"Devices": [{"PathOnHost": path}]})
+    asked = ask_engine(HERE, replace(needs, device_nodes=NODES))
+    assert [name for _, name in asked.taken] == names
+
+
 def test_a_container_that_ends_while_it_is_looked_at_has_no_device(
     docker: FakeDocker, needs: HostNeeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
