@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.check.facts import Engine
 from launcher.check.host_needs import HostNeeds
-from launcher.hosts import Host, RemoteError
+from launcher.hosts import DockerSilent, Host, RemoteError
 from launcher.images.stock import find
 from launcher.npu import docker_runtime
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
+PATIENCE = 90.0
+"""Seconds for each answer."""
 _NODE = "/dev/davinci"
 _OF_IMAGES = {"x86_64": "amd64", "aarch64": "arm64"}
 """Architectures that images call otherwise than the kernel does."""
@@ -26,9 +28,9 @@ def ask_engine(host: Host, needs: HostNeeds) -> Engine:
     from launcher.hosts.engine import engine
 
     try:
-        with engine(host, sudo=needs.sudo) as api:
+        with engine(host, sudo=needs.sudo, timeout=PATIENCE) as api:
             return _facts(api, needs)
-    except RemoteError as error:
+    except (RemoteError, DockerSilent) as error:
         return Engine(refusal=str(error).removeprefix(f"host {host.label}: "), hint=error.hint)
 
 

@@ -1,12 +1,13 @@
 """Hosts: this machine, and others over SSH."""
 
-from launcher.hosts.base import Completed, Dial, Host, HostError, RemoteError, Stream
+from launcher.hosts.base import Completed, Dial, DockerSilent, Host, HostError, RemoteError, Stream
 from launcher.hosts.endpoint import Endpoint, endpoint_of, endpoints_of
 from launcher.hosts.local import LocalHost
 
 __all__ = [
     "Completed",
     "Dial",
+    "DockerSilent",
     "Endpoint",
     "Host",
     "HostError",

@@ -24,6 +24,10 @@ class HostError(LostContact):
     """A host could not be reached or did not answer in time; what it did is not known."""
 
 
+class DockerSilent(HostError):
+    """Docker on a host did not answer in time, or hung up; the host itself may be well."""
+
+
 class RemoteError(LauncherError):
     """A host refused: a script of the launcher, or Docker, failed there."""
 

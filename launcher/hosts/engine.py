@@ -15,7 +15,7 @@ from docker.transport.basehttpadapter import BaseHTTPAdapter
 from docker.utils import version_lt
 
 from launcher.errors import LauncherError
-from launcher.hosts.base import Dial, Host, HostError, RemoteError
+from launcher.hosts.base import Dial, DockerSilent, Host, RemoteError
 from launcher.hosts.fence import FENCED, Fenced
 from launcher.remote import script
 
@@ -43,7 +43,7 @@ class Engine:
 
     @contextmanager
     def use(self) -> Iterator[docker.APIClient]:
-        """Its client. Raises Fenced, RemoteError with Docker's own words, HostError."""
+        """Its client. Raises Fenced, RemoteError with Docker's own words, DockerSilent, HostError."""
         host = self._host
         try:
             if self._client is None:
@@ -53,7 +53,7 @@ class Engine:
             raise RemoteError(f"host {host.label}: {error.explanation or error}") from error
         except requests.Timeout as error:
             words = f"host {host.label}: Docker did not answer within {self._timeout:g} s"
-            raise HostError(words) from error
+            raise DockerSilent(words) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, DockerException, OSError) as error:
             raise _why(host, self._dial, error) from error
 
@@ -83,7 +83,7 @@ def _why(host: Host, dial: Dial, error: Exception) -> LauncherError:
         return Fenced(f"host {host.label}: {words}")
     if 0 < done.code < _KILLED and words:
         return RemoteError(f"host {host.label}: {words}", hint=_hint(words))
-    return HostError(f"host {host.label}: Docker hung up: {words or error}")
+    return DockerSilent(f"host {host.label}: Docker hung up: {words or error}")
 
 
 def _hint(words: str) -> str | None:

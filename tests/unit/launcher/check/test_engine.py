@@ -109,6 +109,22 @@ def test_a_docker_that_may_not_be_called_is_a_finding_with_its_remedy(
     assert ask_engine(HERE, replace(needs, sudo=True)).refusal == ""
 
 
+def test_a_docker_that_hangs_is_a_finding_beside_all_others_of_its_host(
+    docker: FakeDocker, needs: HostNeeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker.set(deaf=True)
+    monkeypatch.setattr("launcher.check.engine.PATIENCE", 1.0)
+    disk, silent = examine({"here": replace(needs, disk=10**18)}, {"here": HERE})
+    assert (silent.rule, silent.words) == ("docker", "Docker did not answer within 1 s")
+    assert "systemctl status docker" in silent.remedy and disk.rule == "disk"
+
+
+def test_a_docker_that_hangs_up_is_one_too(docker: FakeDocker, needs: HostNeeds) -> None:
+    docker.put_program("docker", "read line; kill -KILL $$")
+    (finding,) = examine({"here": needs}, {"here": HERE})
+    assert finding.rule == "docker" and finding.words.startswith("Docker hung up: ")
+
+
 def test_where_ranks_are_processes_docker_is_not_asked(docker: FakeDocker, needs: HostNeeds) -> None:
     assert gather(HERE, replace(needs, processes=True)).engine is None
     assert not docker.noted.exists()
