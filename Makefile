@@ -91,6 +91,9 @@ td-sst2:
 	  "jobs/glue.yaml, finetune.yaml, td-sst2.yaml and evaluate.yaml (docs/td.md)" >&2; exit 2
 endif
 
+# They are whole as soon as they are there: a stage writes them last, some seconds before the launcher ends.
+.PRECIOUS: $(RECORDS) $(TAUGHT) $(foreach model,$(TD_MODEL),$(PREPARED)/seed-%/$(model)/config.json)
+
 $(PREPARED)/records/dev.tfrecord.json: $(wildcard $(DATA)/train.tsv $(DATA)/dev.tsv) $(VOCAB) | $(VENV)/.cpu
 	@mkdir -p '$(PREPARED)'
 	$(RUN) jobs/sst2.yaml --set 'volumes.data.source=$(abspath $(DATA))' --set 'volumes.output.source=$(PREPARED)' \

@@ -55,7 +55,7 @@ class CheckpointStore:
 
     def is_complete(self) -> bool:
         """Whether the final model is there. Raises StageError if other settings made it."""
-        if not (self.final / MODEL_FILE).is_file():
+        if not _has(self.final, MODEL_FILE, CONFIG_FILE):
             return False
         check_settings(self.final, self.settings)
         return True
@@ -147,4 +147,10 @@ def _saved_steps(directory: Path) -> list[int]:
         return []
     matches = [_STEP_NAME.fullmatch(path.name) for path in directory.iterdir()]
     steps = sorted(int(match[1]) for match in matches if match)
-    return [step for step in steps if (directory / f"step-{step:08d}" / MODEL_FILE).is_file()]
+    return [
+        step for step in steps if _has(directory / f"step-{step:08d}", MODEL_FILE, TRAINING_FILE, CONFIG_FILE)
+    ]
+
+
+def _has(directory: Path, *names: str) -> bool:
+    return all((directory / name).is_file() for name in names)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tinybert.stages.rank import Rank
 from tinybert.stages.stage import StageError
 from tinybert.training.checkpoint import CheckpointStore
 
-TENSORS = {"model.safetensors": {"x": np.ones(3, np.float32)}}
+TENSORS = {name: {"x": np.ones(3, np.float32)} for name in ("model.safetensors", "training.safetensors")}
 SETTINGS = {"learning_rate": 0.1, "ranks": 3}
 
 
@@ -76,6 +77,26 @@ def test_a_final_model_of_rank_0_ends_the_matter(
     first = stores[0]
     first.path(10).rename(first.final)
     assert _common_step(stores, monkeypatch) == 100
+
+
+@pytest.mark.parametrize("lost", ["config.json", "model.safetensors", "training.safetensors"])
+def test_a_checkpoint_that_lacks_a_file_counts_for_nothing(tmp_path: Path, lost: str) -> None:
+    store = _store(tmp_path, 0)
+    for step in (10, 20):
+        store.save(step, TENSORS, {"model": {}})
+    (store.path(10) / lost).unlink()
+    assert store.steps() == [20]
+
+
+@pytest.mark.parametrize("lost", ["config.json", "model.safetensors"])
+def test_a_final_model_that_lacks_a_file_is_made_again(tmp_path: Path, lost: str) -> None:
+    store = _store(tmp_path, 0)
+    store.save(10, TENSORS, {"model": {}})
+    shutil.copytree(store.path(10), store.final)
+    assert store.is_complete()
+    (store.final / lost).unlink()
+    assert not store.is_complete()
+    store.check_unused(resume=True)
 
 
 def test_ranks_with_other_settings_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
