@@ -26,6 +26,7 @@ from tinybert.stages.stage import StageError
 
 TRAINING_FILE = "training.safetensors"
 _STEP_NAME = re.compile(r"step-(\d{8,})")
+_REMOVED = ".removed"
 _COMPARED_STEPS = 8
 
 
@@ -99,8 +100,7 @@ class CheckpointStore:
                 self._marker, {"steps": [*self.steps(), step][-_COMPARED_STEPS:], "settings": self.digest}
             )
             return
-        for old in _saved_steps(self.directory)[: 1 - self.keep]:
-            shutil.rmtree(self.path(old))
+        self._remove(_saved_steps(self.directory)[: 1 - self.keep])
         write_model(self.path(step), tensors, self.described(step, info))
 
     def described(self, step: int, info: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +119,14 @@ class CheckpointStore:
     @property
     def _marker(self) -> Path:
         return self.directory / f"rank-{self.rank.id:05d}.json"
+
+    def _remove(self, steps: list[int]) -> None:
+        """Remove checkpoints: each goes by one rename, and what a kill then leaves goes at the next call."""
+        for step in steps:
+            path = self.path(step)
+            path.rename(path.with_name(f".{path.name}{_REMOVED}"))
+        for left in self.directory.glob(f".*{_REMOVED}"):
+            shutil.rmtree(left)
 
     def _fits(self, step: int) -> bool:
         """True. Raises StageError that names what differs where the checkpoint is of another training."""

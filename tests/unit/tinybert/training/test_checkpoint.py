@@ -70,6 +70,25 @@ def test_the_last_checkpoint_of_all_is_never_removed_for_one_that_some_rank_lack
     assert _common_step(stores, monkeypatch) == 30
 
 
+def test_a_kill_while_an_old_checkpoint_is_removed_leaves_whole_ones_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(directory: Path) -> None:
+        (directory / "config.json").unlink()
+        raise KeyboardInterrupt
+
+    store = _store(tmp_path, 0)
+    for step in (10, 20):
+        store.save(step, TENSORS, {"model": {}})
+    with monkeypatch.context() as patch:
+        patch.setattr(tinybert.training.checkpoint.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.save(30, TENSORS, {"model": {}})
+    assert [path.name for path in store.directory.glob("step-*")] == ["step-00000020"]
+    store.save(30, TENSORS, {"model": {}})
+    assert sorted(path.name for path in store.directory.iterdir()) == ["step-00000020", "step-00000030"]
+
+
 def test_a_final_model_of_rank_0_ends_the_matter(
     stores: list[CheckpointStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
