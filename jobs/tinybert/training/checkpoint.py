@@ -92,15 +92,16 @@ class CheckpointStore:
     def save(self, step: int, tensors: dict[str, dict[str, np.ndarray]], info: dict[str, Any]) -> None:
         """Write the checkpoint of `step`: rank 0 `tensors` {file: {name: array}}, the others a marker.
 
-        Older ones go first, down to `keep` - 1: the newest of them is whole everywhere, because every
-        rank has taken part in steps after it, while the new one may yet be cut short on another rank.
+        Those of earlier steps go first, down to `keep` - 1: the newest of them is whole everywhere, because
+        every rank has taken part in steps after it, while the new one, or one of this step or a later one
+        that an earlier attempt has left, may be cut short on another rank.
         """
+        earlier = [old for old in self.steps() if old < step]
         if self.rank.id:
-            write_json(
-                self._marker, {"steps": [*self.steps(), step][-_COMPARED_STEPS:], "settings": self.digest}
-            )
+            steps = [*earlier, step][-_COMPARED_STEPS:]
+            write_json(self._marker, {"steps": steps, "settings": self.digest})
             return
-        self._remove(_saved_steps(self.directory)[: 1 - self.keep])
+        self._remove(earlier[: 1 - self.keep])
         write_model(self.path(step), tensors, self.described(step, info))
 
     def described(self, step: int, info: dict[str, Any]) -> dict[str, Any]:

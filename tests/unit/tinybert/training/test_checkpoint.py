@@ -70,6 +70,16 @@ def test_the_last_checkpoint_of_all_is_never_removed_for_one_that_some_rank_lack
     assert _common_step(stores, monkeypatch) == 30
 
 
+def test_a_rank_that_never_writes_its_marker_costs_no_more_than_one_checkpoint(
+    stores: list[CheckpointStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _save(stores, 10)
+    _save(stores, 20)
+    for _ in range(9):  # as many restarts: more than a marker has steps
+        _save(stores[:2], 30)
+        assert _common_step(stores, monkeypatch) == 20
+
+
 def test_a_kill_while_an_old_checkpoint_is_removed_leaves_whole_ones_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
