@@ -25,8 +25,9 @@ from tinybert.augmentation.rows import augmented, header_of, text_setter
 from tinybert.augmentation.stop_words import load_stop_words
 from tinybert.augmentation.word_vectors import load_word_vectors, sha256_of_word_vectors
 from tinybert.models.weights import MODEL_FILE, SavedModel, open_model
+from tinybert.records.outputs import require_not_input, require_own
 from tinybert.records.shards import STAGING, staging_of
-from tinybert.stages.artifacts import is_up_to_date, sha256_of, sidecar_of
+from tinybert.stages.artifacts import is_up_to_date, sha256_of
 from tinybert.stages.options import positive_int, probability
 from tinybert.stages.rank import Rank, start
 from tinybert.stages.share import one_rank_at_a_time, rank_and_size
@@ -126,10 +127,9 @@ def _replacements(options: argparse.Namespace, vocabulary: Vocabulary, teacher: 
 
 
 def _require_free(out: Path, source: Path) -> None:
-    """Raise StageError where the output would replace a file that is not of this stage."""
-    ours = sidecar_of(out).exists() or any(out.parent.glob(f"{STAGING}*"))
-    if out.exists() and (out.samefile(source) or not ours):
-        raise StageError(f"{out} was not written by this stage: name another --out")
+    """Raise StageError where the output would replace its source, or a file that is not of this stage."""
+    require_own(out, unfinished=any(out.parent.glob(f"{STAGING}*")))
+    require_not_input(out, "source", source)
 
 
 def _require_same_vocabulary(teacher: SavedModel, path: Path, vocabulary: Vocabulary, sha256: str) -> None:

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tinybert.records.outputs import require_not_input
 from tinybert.stages.artifacts import artifact, is_up_to_date, stamp_of
 from tinybert.stages.options import positive_int
 from tinybert.stages.stage import StageError, require_one_task, run_stage, say
@@ -47,8 +48,7 @@ def _require_source(source: Path, out: Path) -> None:
     require_file(source, "source")
     if source.suffix in _ARCHIVE_SUFFIXES:
         raise StageError(f"source {source} is packed: unpack it first (of packed dumps .bz2 can be read)")
-    if out.exists() and out.samefile(source):
-        raise StageError(f"--out {out} is the source itself")
+    require_not_input(out, "source", source)
 
 
 def _made_from(options: argparse.Namespace) -> dict[str, Any]:

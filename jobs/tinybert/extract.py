@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tinybert.records.outputs import require_own
 from tinybert.records.shards import complete_manifest
 from tinybert.stages.artifacts import (
     artifact,
@@ -165,8 +166,7 @@ def _remove_others(out: Path, made_from: dict[str, Any]) -> None:
     """Remove files of an earlier dump or of other options. Raises StageError where one is not ours."""
     others = [part for part in out.glob(_PARTS) if not is_up_to_date(part, made_from)]
     for part in others:
-        if not sidecar_of(part).exists() and not (out / _WORK / part.name).exists():
-            raise StageError(f"{part} was not written by this stage: name another --out")
+        require_own(part, unfinished=(out / _WORK / part.name).exists())
     (out / _MANIFEST).unlink(missing_ok=True)
     for part in others:
         part.unlink()

@@ -15,6 +15,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+from tinybert.records.outputs import require_own
 from tinybert.records.tfrecord import encode_example, write_record
 from tinybert.stages.artifacts import artifact, is_up_to_date, sha256_of
 from tinybert.stages.options import sequence_length
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     for split in mine:
         if split not in pending:
             say(f"{_output(options, split)} is up to date")
+    for split in pending:
+        require_own(_output(options, split), unfinished=_mark(_output(options, split)).exists())
     if pending:
         vocabulary = load_vocabulary(options.vocab)
         check_rows(task, sources, options.skip_malformed)
@@ -67,6 +70,8 @@ def write_records(
             write_record(file, encode_example(maker.features_of(row)))
             progress.report(f"{split}: wrote {{}} records", maker.counts.rows)
         counts.update(_counts_of(maker.counts, task, len(left_out)))
+        _mark(out).touch()
+    _mark(out).unlink()
     say(
         f"{out}: {maker.counts.rows} records, longest of {maker.counts.longest} tokens, "
         f"{maker.counts.truncated} truncated, {time.monotonic() - started:.1f} s"
@@ -80,6 +85,11 @@ def _counts_of(counts: Counts, task: Task, left_out: int) -> dict[str, Any]:
 
 def _output(options: argparse.Namespace, split: str) -> Path:
     return options.out / f"{split}.tfrecord"
+
+
+def _mark(out: Path) -> Path:
+    """What says that a file is ours while its sidecar does not: a run may be killed between the two."""
+    return out.with_name(f".{out.name}.ours")
 
 
 def _made_from(

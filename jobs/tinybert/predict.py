@@ -18,6 +18,7 @@ from typing import BinaryIO
 from tinybert.delivery.description import add_text_options
 from tinybert.delivery.exported import ONNX, Shape
 from tinybert.delivery.prediction import TaskModel, Texts, answers, open_task_model, read_texts
+from tinybert.records.outputs import require_not_input
 from tinybert.stages.artifacts import written_by_rename
 from tinybert.stages.options import positive_int
 from tinybert.stages.rank import Rank, start
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     require_one_task()
     rank = Rank.from_environment(options.device)
+    if options.out is not None:
+        _require_free(options)
     model = open_task_model(options.model, options.vocab, options.task, options.lower_case)
     texts = _texts(options, model.target.task)
     shape = batch_shape(model, rank, options.batch_size)
@@ -54,6 +57,14 @@ def batch_shape(model: TaskModel, rank: Rank, batch_size: int) -> Shape:
     if rank.device == "CPU" or model.shape.is_fixed:
         return model.shape
     return Shape(batch_size, model.description.max_seq_length)
+
+
+def _require_free(options: argparse.Namespace) -> None:
+    """Raise StageError where the output would replace what is read."""
+    require_not_input(options.out, "input", options.input)
+    require_not_input(options.out, "model", *options.model.glob("*"))
+    if options.vocab is not None:
+        require_not_input(options.out, "vocabulary", options.vocab)
 
 
 def _texts(options: argparse.Namespace, task: str) -> Iterator[Texts]:

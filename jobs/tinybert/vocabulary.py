@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tinybert.records.outputs import require_not_input
 from tinybert.stages.artifacts import artifact, is_up_to_date, sha256_of
 from tinybert.stages.options import vocabulary_size
 from tinybert.stages.stage import Progress, StageError, require_one_task, run_stage, say
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     require_one_task()
     corpus = expand_paths(options.corpus)
+    require_not_input(options.out, "corpus", *corpus)
     made_from = {
         "arguments": {"size": options.size, "cased": options.cased},
         "corpus_sha256": [sha256_of(path) for path in corpus],

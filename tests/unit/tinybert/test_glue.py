@@ -369,6 +369,33 @@ def test_killed_while_writing_goes_on_with_what_is_missing(place, monkeypatch):
     assert len(records(place, "train")) == 2
 
 
+def test_killed_before_a_file_is_described_it_is_ours(place, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    write(place, "train.tsv", LAYOUTS["sst2"][0])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("tinybert.stages.artifacts.describe", killed)
+        run(place, "sst2")
+    assert (place / "out" / "train.tfrecord").exists()
+    assert not (place / "out" / "train.tfrecord.json").exists()
+    assert run(place, "sst2") == 0
+    names = sorted(path.name for path in (place / "out").iterdir())
+    assert names == ["train.tfrecord", "train.tfrecord.json"]
+
+
+def test_files_of_others_are_not_replaced(place, capsys):
+    for split in ("train", "dev"):
+        write(place, f"{split}.tsv", LAYOUTS["sst2"][0])
+    (place / "out").mkdir()
+    (place / "out" / "dev.tfrecord").write_text("precious")
+    for _attempt in range(2):
+        assert run(place, "sst2") == 2
+        assert "dev.tfrecord was not written by this stage: name another --out" in capsys.readouterr().err
+    assert [path.name for path in (place / "out").iterdir()] == ["dev.tfrecord"]
+    assert (place / "out" / "dev.tfrecord").read_text() == "precious"
+
+
 def test_ranks_share_the_files(place, monkeypatch):
     for split in ("train", "dev"):
         write(place, f"{split}.tsv", LAYOUTS["sst2"][0])

@@ -142,6 +142,18 @@ def test_missing_input(exports, tmp_path):
         predict.main([f"--model={exports['onnx']}", f"--input={tmp_path / 'none'}"])
 
 
+@pytest.mark.parametrize(
+    ("out", "what"), [("texts", "input"), ("words", "vocabulary"), ("model/vocab.txt", "model")]
+)
+def test_no_input_is_overwritten(exports, tmp_path, out, what):
+    shutil.copytree(exports["onnx"], tmp_path / "model")
+    for name in ("texts", "words"):
+        (tmp_path / name).write_text("good film\n")
+    options = {"model": "model", "input": "texts", "vocab": "words", "out": out}
+    with pytest.raises(StageError, match=f"{out} is the {what} itself: name another"):
+        predict.main([f"--{name}={tmp_path / path}" for name, path in options.items()])
+
+
 def test_ascend_which_compiles_each_shape_gets_one(tmp_path):
     model = open_task_model(write_small_model(tmp_path / "model", SST2))
     assert predict.batch_shape(model, Rank(device="Ascend"), 8) == Shape(8, LENGTH)

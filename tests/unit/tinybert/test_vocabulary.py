@@ -94,6 +94,14 @@ def test_size_is_not_exceeded(tmp_path):
     assert load_vocabulary(tmp_path / "v.txt").size <= 100
 
 
+def test_corpus_is_not_overwritten(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("\n".join(LINES))
+    (tmp_path / "b.txt").write_text("\n".join(LINES))
+    assert run("--corpus", tmp_path / "?.txt", "--size", 100, "--out", tmp_path / "b.txt") == 2
+    assert "b.txt is the corpus itself" in capsys.readouterr().err
+    assert (tmp_path / "b.txt").read_text() == "\n".join(LINES)
+
+
 def test_corpus_without_text(tmp_path, capsys):
     (tmp_path / "c.txt").write_text("\n\u200b\n")
     assert run("--corpus", tmp_path / "c.txt", "--size", 100, "--out", tmp_path / "v.txt") == 2
