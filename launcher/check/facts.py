@@ -113,6 +113,8 @@ class Facts:
     """Of each volume."""
     trees: Mapping[str, Tree | None] = field(default_factory=dict)
     """What is in each volume that is compared between hosts, by path; None where it took too long."""
+    unlisted: Mapping[str, str] = field(default_factory=dict)
+    """Why single files are not known of volumes that are not the same on all hosts, by path."""
     lacking: tuple[str, ...] = ()
     """Of the paths asked for, those that are not there."""
     nodes: tuple[Node, ...] = ()

@@ -100,12 +100,14 @@ def _examine(
 
     outcomes = dict(try_on_all(hosts.values(), around(ask)))
     if differing := _differing(needs, outcomes):
+        known = _known(outcomes)
 
         def ask_again(host: Host) -> Facts:
-            return _look_closer(host, needs[host.label], differing, _known(outcomes)[host.label])
+            return _look_closer(host, needs[host.label], differing, known[host.label])
 
-        again = [hosts[label] for label in _known(outcomes)]
-        outcomes |= try_on_all(again, around(ask_again))
+        again = [hosts[label] for label in known]
+        for label, outcome in try_on_all(again, around(ask_again)).items():
+            outcomes[label] = _closer(label, known[label], differing, outcome)
     return _all_findings(with_image_here(needs, _known(outcomes)), outcomes)
 
 
@@ -179,17 +181,28 @@ def _look_closer(host: Host, needs: HostNeeds, paths: list[str], facts: Facts) -
     done = checked(host, check_script(), *words_about_files(needs, asked), timeout=_TIMEOUT)
     closer = parse_facts(done.out, asked).trees
     trees = {path: _with_files(tree, closer.get(path)) for path, tree in facts.trees.items()}
-    return replace(facts, trees=trees)
+    slow = [path for path in asked if closer.get(path) is None]
+    return replace(facts, trees=trees, unlisted=dict.fromkeys(slow, "it took too long"))
 
 
 def _with_files(tree: Tree | None, closer: Tree | None) -> Tree | None:
     return replace(tree, sizes=closer.sizes, sums=closer.sums) if tree and closer else tree
 
 
+def _closer(label: str, facts: Facts, paths: list[str], outcome: Facts | LauncherError) -> Facts:
+    """A second look that failed takes nothing of the first away."""
+    if not isinstance(outcome, LauncherError):
+        return outcome
+    return replace(facts, unlisted=dict.fromkeys(paths, _words_of(label, outcome)))
+
+
+def _words_of(label: str, error: LauncherError) -> str:
+    return str(error).removeprefix(f"host {label}: ")
+
+
 def _failed(label: str, error: LauncherError) -> Finding:
-    words = str(error).removeprefix(f"host {label}: ")
     is_contact = isinstance(error, HostError)
     remedy = error.hint or (
         "reach it by hand first, as in the cluster file" if is_contact else "see what the host says"
     )
-    return Finding(label, "contact" if is_contact else "host", Level.ERROR, words, remedy)
+    return Finding(label, "contact" if is_contact else "host", Level.ERROR, _words_of(label, error), remedy)

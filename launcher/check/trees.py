@@ -28,6 +28,11 @@ class Tree:
         """Equal where the same is there, as far as was looked."""
         return f"{self.names} {self.content}"
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether single files are known."""
+        return bool(self.sizes) or not self.files
+
 
 def parse_trees(lines: Iterable[tuple[str, str]], paths: Sequence[str]) -> dict[str, Tree | None]:
     """Of each path: what is there, None where looking took too long. What could not be read is left out."""
@@ -64,7 +69,7 @@ def _tree(told: Sequence[str], sizes: Mapping[str, int], sums: Mapping[str, str]
 
 def difference(here: Tree, there: Tree) -> str:
     """What is other here than there, in words."""
-    found = list(_differences(here, there))
+    found = list(_differences(here, there)) if here.is_listed and there.is_listed else []
     if found:
         return ", ".join(found)
     if here.names != there.names:

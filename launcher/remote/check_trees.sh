@@ -16,7 +16,7 @@ ends_of() { # both ends of the files whose names come
     timeout "$patience" xargs -0 -r sh -c 'head -qc "$0" -- "$@" && tail -qc "$0" -- "$@"' "$ENDS"
 }
 ends_of_each() { # of the files whose names come: a sum over both ends, and the name
-    xargs -0 -r sh -c 'for file; do
+    timeout "$patience" xargs -0 -r sh -c 'for file; do
         printf "%s  %s\n" "$({ head -c "$0" -- "$file" && tail -c "$0" -- "$file"; } | sha256sum | cut -c1-64)" "$file"
     done' "$ENDS"
 }

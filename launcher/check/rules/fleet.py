@@ -103,7 +103,15 @@ def data(fleet: Fleet) -> Complaints:
             for label, (each, source) in volume.items()
             if source.path in each.facts.trees
         }
+        yield from _unlisted(volume)
         yield from _other_data(volume, trees)
+
+
+def _unlisted(volume: Mapping[str, tuple[Examined, Source]]) -> Complaints:
+    for label, (each, source) in volume.items():
+        if why := each.facts.unlisted.get(source.path):
+            words = f"volume {source.volume}: {source.path}: which files differ is not known: {why}"
+            yield label, warning(words, "try again, or compare it whole, once: launcher check JOB --deep")
 
 
 def _other_data(

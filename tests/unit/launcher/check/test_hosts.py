@@ -228,6 +228,33 @@ def test_one_silent_host_does_not_hide_the_others(needs):
     assert findings[0].words == "no answer within 60 s"
 
 
+class Other(LocalHost):
+    """A host that has other data, and that is gone when it is asked again, for single files."""
+
+    def run(self, text, *words, **options):
+        if "each" in words:
+            raise HostError(f"host {self.label}: no answer within 90 s")
+        return super().run(text, *(word.replace("/data", "/other") for word in words), **options)
+
+
+def test_a_second_look_that_fails_takes_nothing_away(needs, tmp_path):
+    for name, files in (("data", "ab"), ("other", "c")):
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_text("1")
+    dataset = Source("dataset", str(tmp_path / "data"), writable=False, may_be_made=False)
+    asking = replace(needs, hosts=2, sources=(dataset,))
+    greedy = replace(asking, disk=10**18)
+    findings = examine({"here": asking, "other": greedy}, {"here": HERE, "other": Other("other")})
+    assert [(each.rule, each.level) for each in findings] == [
+        ("disk", Level.ERROR),
+        ("data", Level.WARNING),
+        ("data", Level.ERROR),
+    ]
+    assert findings[1].words.endswith("which files differ is not known: no answer within 90 s")
+    assert findings[2].words.endswith("is other than on here: 1 files of 1 bytes, not 2 of 2")
+
+
 def test_a_host_without_a_shell_that_works_says_so(needs):
     class Broken(LocalHost):
         def run(self, text, *words, **options):

@@ -136,6 +136,17 @@ def test_looking_ends_when_patience_ends(data):
     assert slow == {str(data): None} and time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize("mode", ["ends", "each"])
+def test_files_that_are_slow_to_read_end_it_too(data, tmp_path, monkeypatch, mode):
+    """`head` reads the ends of files."""
+    (tmp_path / "head").write_text("#!/bin/sh\nsleep 25\n")
+    (tmp_path / "head").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    began = time.monotonic()
+    slow = look(data, mode=mode, change=("PATIENCE=20", "PATIENCE=1"))
+    assert slow == {str(data): None} and time.monotonic() - began < 20
+
+
 # ---- differences in words
 
 SIZES = {"a": 1, "b": 2, "c": 3}
@@ -155,6 +166,13 @@ THERE = Tree(3, 6, "n", "c", SIZES, SUMS)
 )
 def test_differences_name_files(sizes, sums, words):
     assert difference(Tree(len(sizes), sum(sizes.values()), "m", "d", sizes, sums), THERE) == words
+
+
+def test_files_that_are_known_on_one_side_only_are_not_missing_on_the_other():
+    unnamed = Tree(2, 5, "m", "d")
+    assert difference(unnamed, THERE) == "2 files of 5 bytes, not 3 of 6"
+    assert difference(THERE, unnamed) == "3 files of 6 bytes, not 2 of 5"
+    assert difference(Tree(0, 0, "m", "d"), THERE) == "3 missing (a, b, c)"
 
 
 def test_differences_without_names():
