@@ -100,6 +100,8 @@ class Facts:
     """Whom SSH logs in; empty where that user has no name."""
     machine: str = ""
     """Architecture as the kernel says it; empty where it was not asked, as all that is advice."""
+    greeting: str = ""
+    """What the login shell prints before every script."""
     shm_refusal: str = ""
     startups: int | None = None
     """Connections that log in at once from which on sshd refuses some; None where that is not to be seen."""

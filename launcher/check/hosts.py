@@ -152,7 +152,7 @@ def _script_and_docker(host: Host, needs: HostNeeds, side_by_side: bool) -> tupl
 def _run_script(host: Host, needs: HostNeeds) -> Facts:
     timeout = _DEEP_TIMEOUT if needs.is_deep else _TIMEOUT
     done = checked(host, check_script(), *words(needs), timeout=timeout)
-    facts = parse_facts(done.out, needs.compared)
+    facts = replace(parse_facts(done.out, needs.compared), greeting=done.greeting)
     return replace(facts, npus=_npus(host, needs, needs.npus, done.out)) if needs.npus else facts
 
 

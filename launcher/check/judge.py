@@ -20,6 +20,7 @@ RULES: dict[str, Rule] = {
     "disk": machine.disk,
     "setsid": machine.setsid,
     "secrets": machine.secrets,
+    "login shell": machine.login_shell,
     "sshd": machine.sshd,
     "SELinux": machine.selinux,
     "host_ip": network.host_ip,

@@ -18,6 +18,8 @@ class Completed:
     code: int
     out: str
     err: str
+    greeting: str = ""
+    """What the login shell printed before the script began."""
 
 
 class HostError(LostContact):
@@ -76,7 +78,7 @@ class Host(Protocol):
     ) -> Completed:
         """Run a POSIX shell script with positional parameters; `out` gets its output instead of the result.
 
-        Seconds in `timeout` bound the whole call.
+        Seconds in `timeout` bound the whole call. Raises RemoteError where a login shell runs no script.
         """
 
     def stream(self, script: str, *words: str) -> Stream:

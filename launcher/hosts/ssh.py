@@ -14,7 +14,7 @@ from paramiko.ssh_exception import ChannelException, SSHException
 
 from launcher.hosts.base import CHANNELS, Completed, HostError
 from launcher.hosts.channel import PIECE, bounded, converse, left
-from launcher.hosts.command import command_line
+from launcher.hosts.command import ANNOUNCE, command_line, without_greeting
 from launcher.hosts.connection import CHANNEL, open_connection
 from launcher.hosts.endpoint import Endpoint
 from launcher.hosts.terminal import attend
@@ -93,10 +93,12 @@ class SshHost:
         timeout: float = 30.0,
     ) -> Completed:
         deadline = time.monotonic() + timeout
-        with self._channel(script, words, timeout) as channel:
+        announced = ANNOUNCE + script if out is None else script
+        with self._channel(announced, words, timeout) as channel:
             try:
                 output, errors = converse(channel, stdin, out, deadline)
-                return self.completed(channel, output, errors, deadline)
+                done = self.completed(channel, output, errors, deadline)
+                return without_greeting(self.label, done) if out is None else done
             except TimeoutError:
                 raise HostError(f"host {self.label}: no answer within {timeout:g} s") from None
             except (SSHException, OSError, EOFError) as error:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import paramiko
 
+from launcher.hosts.command import ANNOUNCE, ANNOUNCED
 from tests import fakes
 from tests.ssh_server import CHUNK, SshServers
 
@@ -44,10 +45,15 @@ WELL = {
 """What is said to scripts that always say the same."""
 
 
+def unpacked(command: str) -> str:
+    """The script that a command line runs."""
+    packed = command.partition("printf %s ")[2].partition(" ")[0]
+    return b64decode(packed).decode("utf-8")
+
+
 def read_command(command: str) -> tuple[str, list[str]]:
     """Name and words of the script that a command line runs. Raises ValueError, KeyError for another one."""
-    packed = command.partition("printf %s ")[2].partition(" ")[0]
-    text = b64decode(packed).decode("utf-8")
+    text = unpacked(command).replace(ANNOUNCE, "")
     if text == "set -- \n:":
         return "nothing", []
     at = text.index(COMMON)
@@ -65,6 +71,8 @@ class Well:
     def __call__(self, command: str, channel: paramiko.Channel) -> int:
         """As a handler of `SshServers`."""
         name, words = read_command(command)
+        if ANNOUNCE in unpacked(command):
+            channel.sendall(ANNOUNCED.encode())
         answer = getattr(self, f"_{name}", None)
         if answer is None:
             channel.sendall(WELL[name].encode())

@@ -11,6 +11,7 @@ from launcher.hosts.base import CHANNELS
 from launcher.spec.wording import in_units
 
 _SSHD_CONFIG = "/etc/ssh/sshd_config"
+_SHOWN = 200
 _FEW_STARTUPS = 3
 """Launchers that may connect at once: one that runs, one that shows logs, one that asks for the state."""
 
@@ -65,6 +66,14 @@ def secrets(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
             remedy,
             as_root(("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/dev/shm")),
         )
+
+
+def login_shell(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
+    """It prints nothing: logs, archives and the words of Docker would begin with that."""
+    if facts.greeting:
+        words = f"the login shell prints {facts.greeting.strip()[:_SHOWN]!r} before every script"
+        remedy = "let ~/.bashrc and the like print for people only: case $- in *i*) echo … ;; esac"
+        yield error(words, remedy)
 
 
 def sshd(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:

@@ -228,6 +228,19 @@ def test_one_silent_host_does_not_hide_the_others(needs):
     assert findings[0].words == "no answer within 60 s"
 
 
+class Greeting(LocalHost):
+    """A host whose login shell prints something."""
+
+    def run(self, *words, **options):
+        return replace(super().run(*words, **options), greeting="Welcome\nto this host\n")
+
+
+def test_a_login_shell_that_prints_is_a_finding(needs):
+    (finding,) = examine({"here": needs}, {"here": Greeting("here")})
+    assert (finding.rule, finding.level) == ("login shell", Level.ERROR)
+    assert "'Welcome\\nto this host'" in finding.words
+
+
 class Other(LocalHost):
     """A host that has other data, and that is gone when it is asked again, for single files."""
 

@@ -26,6 +26,7 @@ FAULTS = {
         "no interface is called eth (ifname); there are lo, ib0",
         "discover",
     ),
+    "login shell": ({"greeting": "Welcome\n"}, "prints 'Welcome' before every script", "case $- in"),
     "sshd": ({"sessions": 3}, "opened 3 sessions", "MaxSessions 10"),
     "SELinux": (
         {"selinux": "Enforcing", "selinux_context": "staff_u:staff_r:staff_t:s0"},

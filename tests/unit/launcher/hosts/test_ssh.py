@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import paramiko
 import pytest
 
-from launcher.hosts import Completed, HostError, ssh
+from launcher.hosts import Completed, HostError, RemoteError, ssh
+from launcher.hosts.clock import measure
+from launcher.hosts.owner import owner_on
 from tests.hostile import HOSTILE
 
 ECHO = 'printf "%s\\0" "$@"'
@@ -37,6 +39,21 @@ def test_words_need_not_be_text(host) -> None:
 
 def test_exit_code_and_both_outputs(host) -> None:
     assert host.run("echo out; echo err >&2; exit 7") == Completed(7, "out\n", "err\n")
+
+
+def test_what_a_login_shell_prints_is_kept_apart(host, server) -> None:
+    server.handler = lambda command, channel: server._shell(f"echo Welcome; {command}", channel)
+    assert host.run("echo out; exit 7") == Completed(7, "out\n", "", greeting="Welcome\n")
+    assert abs(measure(host).skew) < 60 and owner_on(host).uid == str(os.getuid())
+
+
+@pytest.mark.parametrize("said", ["This account is closed.", ""])
+def test_a_login_shell_that_runs_no_script_is_told(host, server, said) -> None:
+    server.handler = lambda command, channel: server._shell(f"echo {said}", channel)
+    with pytest.raises(RemoteError, match=f"^host far: its login shell did not run a script: .*{said}"):
+        host.run("echo out")
+    server.handler = lambda command, channel: server._shell(f"echo {said}; exit 1", channel)
+    assert host.run("echo out") == Completed(1, "", f"{said}\n")
 
 
 def test_without_input_a_script_reads_its_end(host) -> None:
@@ -192,7 +209,7 @@ def test_no_more_than_four_channels_are_open_at_once(home, server) -> None:
     lock, all_open = threading.Lock(), threading.Barrier(ssh.CHANNELS, timeout=60.0)
     now, most = 0, 0
 
-    def count(command: str, channel: object) -> int:
+    def count(command: str, channel: paramiko.Channel) -> None:
         nonlocal now, most
         with lock:
             now += 1
@@ -200,7 +217,7 @@ def test_no_more_than_four_channels_are_open_at_once(home, server) -> None:
         all_open.wait()
         with lock:
             now -= 1
-        return 0
+        server._shell(command, channel)
 
     server.handler = count
     host = home.host(server)
