@@ -46,6 +46,8 @@ class NpuFacts:
     hccn_refusals: Mapping[str, str] = field(default_factory=dict)
     """What hccn_tool said instead, by what it was asked."""
     health: Mapping[int, str] = field(default_factory=dict)
+    places: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Of each whose health is known: its NPU id and chip id, which `-i` and `-c` of npu-smi take."""
     processes: tuple[NpuProcess, ...] = ()
     ports: Mapping[int, Port] = field(default_factory=dict)
     unanswered: Mapping[tuple[int, str], str] = field(default_factory=dict)
@@ -78,9 +80,11 @@ def parse_npus(lines: Iterable[tuple[str, str]], needs: NpuNeeds) -> NpuFacts:
     info = smi_refusals.answer("info", smi.parse_info, _text(said, "npu_smi"))
     conf = refusals.answer(needs.hccn_conf, hccn.parse_conf, _text(said, "hccn_conf"))
     chips = _chips(info, said, needs.devices) if info else ()
+    known = {chip.physical: chip for chip in chips if chip.physical is not None}
     return NpuFacts(
         smi_refusal=smi_refusals.get("info", ""),
-        health={chip.physical: chip.health for chip in chips if chip.physical is not None},
+        health={device: chip.health for device, chip in known.items()},
+        places={device: (chip.npu, chip.chip) for device, chip in known.items()},
         processes=tuple(_processes(info, chips)) if info else (),
         ports={device: _port(said, needs, device, refusals) for device in needs.devices},
         unanswered=dict(_unanswered(said, needs, refusals)),

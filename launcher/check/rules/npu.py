@@ -72,7 +72,8 @@ def health(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
                 yield warning(words, "see what is there: launcher discover; or leave it out of `devices`")
             elif said not in (None, "OK"):
                 level = Level.WARNING if said in _LIGHT_HEALTH else Level.ERROR
-                remedy = f"why: npu-smi info -t health -i {device} -c 0; or leave it out of `devices`"
+                npu, chip = known.places[device]
+                remedy = f"why: npu-smi info -t health -i {npu} -c {chip}; or leave it out of `devices`"
                 yield Complaint(level, f"the health of NPU {device} is {said}", remedy)
 
 

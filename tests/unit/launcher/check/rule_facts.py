@@ -48,6 +48,7 @@ NEEDS = HostNeeds(
 PORT = Port(ip="198.51.100.1", link="UP", net_health="Success", tls="0")
 NPUS = NpuFacts(
     health={0: "OK", 1: "OK"},
+    places={0: (0, 0), 1: (1, 0)},
     ports={0: PORT, 1: replace(PORT, ip="198.51.100.2")},
     conf={0: "198.51.100.1", 1: "198.51.100.2"},
 )

@@ -87,6 +87,7 @@ def test_everything_that_is_said():
 
 def test_ids_of_dies_are_the_physical_ones():
     facts = parse(TWO_DIES)
+    assert facts.places == {6: (3, 0), 7: (3, 1)}
     assert facts.health == {6: "OK", 7: "OK"} and facts.processes[0].device == 7
 
 

@@ -59,6 +59,13 @@ def test_how_bad_a_health_is(said, level):
     assert (finding.rule, finding.level) == ("health", level)
 
 
+def test_npu_smi_calls_a_sick_chip_by_its_npu():
+    two_dies = replace(NPUS, health={0: "OK", 1: "Alarm"}, places={0: (0, 0), 1: (0, 1)})
+    (finding,) = judge("node1", NEEDS, replace(FACTS, npus=two_dies))
+    assert finding.words == "the health of NPU 1 is Alarm"
+    assert "npu-smi info -t health -i 0 -c 1;" in finding.remedy
+
+
 def test_an_npu_that_is_not_there():
     (finding,) = judge("node1", NEEDS, replace(FACTS, npus=replace(NPUS, health={0: "OK", 4: "OK"})))
     assert (finding.level, finding.words) == (Level.WARNING, "npu-smi shows no NPU 1, only 0, 4")
