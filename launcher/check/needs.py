@@ -10,6 +10,7 @@ from launcher.check.host_needs import HostNeeds, Source
 from launcher.check.npu_needs import NpuNeeds, hccl_ports, npu_needs
 from launcher.check.pings import all_pairs
 from launcher.errors import SpecError
+from launcher.npu import docker_runtime
 from launcher.plan.containers import managers, needs_sudo
 from launcher.plan.model import SCHEDULER, Container, HostPlan, Member, Plan
 from launcher.spec.cluster import Cluster, Host, RuntimeKind
@@ -57,7 +58,10 @@ def _with_npus(cluster: Cluster, needs: HostNeeds, npus: NpuNeeds | None) -> Hos
     nodes = tuple(f"/dev/davinci{device}" for device in npus.devices)
     files = (driver.root, driver.dcmi, driver.npu_smi, driver.install_info, driver.hccn_conf)
     given = (*nodes, *managers(driver), *files, *([driver.queue_schedule] if driver.queue_schedule else ()))
-    return replace(needs, npus=npus, device_nodes=nodes, paths=given, hccl_ports=hccl_ports({}))
+    runtime = docker_runtime.NAME if driver.docker_runtime else None
+    return replace(
+        needs, npus=npus, device_nodes=nodes, paths=given, hccl_ports=hccl_ports({}), oci_runtime=runtime
+    )
 
 
 def of_job(spec: Spec, draft: Plan) -> dict[str, HostNeeds]:

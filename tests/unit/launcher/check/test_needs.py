@@ -140,7 +140,13 @@ def test_a_cluster_of_npus_needs_them_their_driver_and_their_neighbours(tmp_path
         ("198.51.100.20", "n2"),
     ]
     assert first.hccl_ports and not first.hccl_ports_are_used
+    assert first.oci_runtime is None
     assert first.compared == ()
+
+
+def test_a_cluster_whose_devices_docker_gives_needs_the_runtime_that_does(tmp_path):
+    lab = {**LAB, "driver": {"docker_runtime": True}}
+    assert {each.oci_runtime for each in of_cluster(read(tmp_path, lab, WORK).cluster).values()} == {"ascend"}
 
 
 def test_a_job_needs_only_what_it_uses(tmp_path):
