@@ -101,7 +101,7 @@ class Host(Model):
     """Literal address on the training network; becomes the server_id of the rank table."""
     devices: Numbers | None = None
     """Physical device ids, N of /dev/davinciN; may be sparse. Default: `devices` of the cluster."""
-    device_ips: dict[DeviceId, Text] = {}
+    device_ips: dict[DeviceId, IpAddress] = {}
     """Address of each NPU's own network port, by physical device id."""
     super_device_ids: dict[DeviceId, Text] = {}
     """Super device id (SDID) of each die of an A3, by physical device id."""

@@ -114,6 +114,11 @@ def test_one_fault_of_a_whole_job(files, job: str, message: str) -> None:
         ),
         (
             "localhost",
+            "localhost\n    device_ips: {0: npu0}",
+            '8:21: expected a literal IPv4 or IPv6 address, got "npu0"',
+        ),
+        (
+            "localhost",
             "localhost\n    device_ips: {01: 10.0.0.1}",
             '8:18: expected a whole number, got the key "01"',
         ),
