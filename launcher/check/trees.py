@@ -22,6 +22,8 @@ class Tree:
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of single files, where these were asked for."""
     sums: Mapping[str, str] = field(default_factory=dict)
+    is_file: bool = False
+    """Whether it is no directory, but a single file."""
 
     @property
     def digest(self) -> str:
@@ -63,8 +65,8 @@ def _plain(name: str) -> str:
 def _tree(told: Sequence[str], sizes: Mapping[str, int], sums: Mapping[str, str]) -> Tree | None:
     if told == ["slow"]:
         return None
-    files, size, names, content = told
-    return Tree(int(files), int(size), names, content, sizes, sums)
+    kind, files, size, names, content = told
+    return Tree(int(files), int(size), names, content, sizes, sums, is_file=kind == "file")
 
 
 def difference(here: Tree, there: Tree) -> str:

@@ -27,7 +27,7 @@ tree() { # number, path, mode
     number=$1 mode=$3 began=$(date +%s) patience=$PATIENCE
     [ "$mode" != deep ] || patience=$((30 * 24 * 3600))
     [ -r "$2" ] || return 0
-    if [ -d "$2" ]; then at=$2 name=.; else at=${2%/*}/ name=./${2##*/}; fi
+    if [ -d "$2" ]; then kind=directory at=$2 name=.; else kind=file at=${2%/*}/ name=./${2##*/}; fi
     cd "$at" 2>/dev/null || return 0
     listed=$(timeout "$patience" find -L "$name" -type f -exec stat -L -c '%s %n' {} + 2>/dev/null | LC_ALL=C sort -k 2)
     set -- $(printf '%s\n' "$listed" | awk 'NF { files++; bytes += $1 } END { printf "%d %.0f", files, bytes }')
@@ -43,5 +43,5 @@ tree() { # number, path, mode
         return 0
     fi
     [ "$mode" = ends ] || { one_by_one file_size "$listed" && one_by_one file_sum "$sums"; }
-    fact tree "$number $files $bytes $(printf '%s\n' "$listed" | sum) $last"
+    fact tree "$number $kind $files $bytes $(printf '%s\n' "$listed" | sum) $last"
 }

@@ -127,10 +127,9 @@ def _other_data(
         words = f"volume {source.volume}: {source.path} is other than on {some(most)}: "
         words += difference(compared[label], compared[like])
         level = Level.ERROR if source.must_be_equal else Level.WARNING
-        there = volume[like][1].path.rstrip("/")
-        fix = Fix(
-            (("rsync", "-a", "--delete", "--dry-run", f"{like}:{there}/", f"{source.path.rstrip('/')}/"),)
-        )
+        end = "" if compared[like].is_file else "/"
+        there, here = (each.path.rstrip("/") + end for each in (volume[like][1], source))
+        fix = Fix((("rsync", "-a", "--delete", "--dry-run", f"{like}:{there}", here),))
         remedy = (
             f"copy it from {like}: rsync -a --delete; the script of --fix only shows what that would change"
         )

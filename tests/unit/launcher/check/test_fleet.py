@@ -136,7 +136,17 @@ def test_only_the_dataset_must_be_equal():
 def test_what_would_be_copied_is_only_shown():
     change, _ = FAULTS["data"]
     (finding,) = judged(**change)
-    assert "--dry-run" in finding.fix.commands[0] and "n1:/data/wiki/" in finding.fix.commands[0]
+    assert finding.fix.commands[0][-3:] == ("--dry-run", "n1:/data/wiki/", "/data/wiki/")
+
+
+def test_a_volume_that_is_a_file_is_copied_as_one():
+    one = replace(TREE, files=1, is_file=True)
+    fleet = {
+        label: Examined(NEEDS, replace(FACTS, trees={"/data/wiki": replace(one, content=content)}))
+        for label, content in (("n1", "bb"), ("n2", "bb"), ("n3", "cc"))
+    }
+    (finding,) = judge_together(fleet)
+    assert finding.fix.commands[0][-3:] == ("--dry-run", "n1:/data/wiki", "/data/wiki")
 
 
 def test_directories_that_nobody_shares_may_have_any_inode():

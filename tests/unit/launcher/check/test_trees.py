@@ -92,6 +92,7 @@ def test_links_are_followed(data, tmp_path):
 def test_a_single_file(data):
     found = look(data / "part" / "a b")[str(data / "part" / "a b")]
     assert found.files == 1 and found.size == (data / "part" / "a b").stat().st_size
+    assert found.is_file and not look(data)[str(data)].is_file
 
 
 def test_an_empty_directory(tmp_path):
