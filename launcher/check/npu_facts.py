@@ -56,6 +56,8 @@ class NpuFacts:
     """Pings for which there was no time."""
     conf: Mapping[int, str] | None = None
     """Addresses in hccn.conf; None where there is no such file."""
+    conf_refusal: str = ""
+    """Why it cannot be read."""
 
 
 class _Refusals(dict[str, str]):
@@ -90,6 +92,7 @@ def parse_npus(lines: Iterable[tuple[str, str]], needs: NpuNeeds) -> NpuFacts:
         unanswered=dict(_unanswered(said, needs, refusals)),
         unasked=len(said.get("hccn_unasked", ())),
         conf=(conf or {}) if "hccn_conf" in said else None,
+        conf_refusal=_text(said, "hccn_conf_refusal"),
         hccn_refusals=refusals,
     )
 

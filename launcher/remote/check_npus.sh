@@ -35,7 +35,7 @@ addresses_in() { # hccn.conf: of NPUs
     fact hccn_conf ''
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in *address_*) fact hccn_conf "$line" ;; esac
-    done 2>/dev/null <"$1"
+    done 2>/dev/null <"$1" || fact hccn_conf_refusal "$(cat "$1" 2>&1 >/dev/null)"
 }
 ask_npu() { # kind, value
     case $1 in

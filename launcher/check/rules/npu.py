@@ -32,6 +32,11 @@ def hccn_conf(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
             words = f"{npus.hccn_conf}, which is mounted into every container, is not there"
             yield error(words, "hccn_tool writes it when addresses are set: hccn_tool -i N -ip -s …")
             return
+        if known.conf_refusal:
+            words = f"{npus.hccn_conf} cannot be read: {known.conf_refusal}"
+            remedy = f"HCCL reads it in containers, as the user of the ranks: ls -l {npus.hccn_conf}"
+            yield warning(words, remedy)
+            return
         bare = [str(device) for device in npus.devices if device not in known.conf]
         if bare:
             words = f"{npus.hccn_conf} has no address_N for NPU {some(bare)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,3 +131,12 @@ def test_pings_end_when_their_time_is_over_unless_all_are_wanted(tools):
     assert (facts.unasked, facts.unanswered) == (2, {})
     facts = gather(Hasty("here"), replace(tools.needs(*PEERS), is_deep=True)).npus
     assert (facts.unasked, facts.unanswered) == (0, {})
+
+
+def test_a_file_of_addresses_that_cannot_be_opened_is_not_an_empty_one(tools, monkeypatch):
+    (tools.path / "hccn.conf").unlink()
+    monkeypatch.chdir(tools.path)  # names of sockets are short
+    with socket.socket(socket.AF_UNIX) as unopenable:  # root may open any file
+        unopenable.bind("hccn.conf")
+        facts = gather(LocalHost("here"), tools.needs()).npus
+    assert facts.conf == {} and "No such device or address" in facts.conf_refusal

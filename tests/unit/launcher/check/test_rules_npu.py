@@ -110,6 +110,13 @@ def test_an_address_that_is_not_in_hccn_conf_is_a_warning():
     assert (finding.level, finding.words) == (Level.WARNING, "/etc/hccn.conf has no address_N for NPU 1")
 
 
+def test_a_hccn_conf_that_cannot_be_read_is_a_warning():
+    closed = replace(NPUS, conf={}, conf_refusal="cat: /etc/hccn.conf: Permission denied")
+    (finding,) = judge("node1", NEEDS, replace(FACTS, npus=closed))
+    assert (finding.rule, finding.level) == ("hccn.conf", Level.WARNING)
+    assert finding.words == "/etc/hccn.conf cannot be read: cat: /etc/hccn.conf: Permission denied"
+
+
 def test_a_missing_hccn_conf_is_said_once():
     facts = replace(FACTS, lacking=("/etc/hccn.conf",), npus=replace(NPUS, conf=None))
     assert [each.rule for each in judge("node1", NEEDS, facts)] == ["hccn.conf"]
