@@ -58,7 +58,11 @@ def _prepare(args: argparse.Namespace, teacher: SavedModel) -> TrainingRun:
     student = _student(profile.student, teacher.model, args.dropout)
     check_distillation(teacher.model, student)
     check_same_vocabulary(teacher, records, records.directory)
-    info = {"stage": "general_distill", "teacher_sha256": sha256_of(teacher.directory / MODEL_FILE)}
+    info = {
+        "stage": "general_distill",
+        "teacher_sha256": sha256_of(teacher.directory / MODEL_FILE),
+        "records_sha256": records.sha256,
+    }
     settings = train_config(args, profile.general_distill)
     run = prepare(args, rank, records, DISTILL_COLUMNS, student, settings, FINAL, info)
     return replace(run, vocabulary=vocabulary_of(teacher))

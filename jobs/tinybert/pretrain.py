@@ -56,7 +56,7 @@ def _prepare(args: argparse.Namespace, initial: SavedModel | None) -> TrainingRu
     rank = Rank.from_environment(args.device)
     records = open_records(Path(args.data), PRETRAIN_COLUMNS, Path(args.schema) if args.schema else None)
     profile = PROFILES[args.profile]
-    info = {"stage": "pretrain"}
+    info = {"stage": "pretrain", "records_sha256": records.sha256}
     if initial is None:
         model = _sized_for(profile.teacher, records, args.vocab_size)
     else:

@@ -6,6 +6,7 @@ Used as written by tinybert.pretraining_data (with manifest.json) or by Google's
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from tinybert.records.shards import MANIFEST
 from tinybert.records.tfrecord import decode_example, read_records
-from tinybert.stages.artifacts import read_json
+from tinybert.stages.artifacts import read_json, sha256_of
 from tinybert.stages.stage import StageError, say
 
 SEQUENCE_COLUMNS = ("input_ids", "input_mask", "segment_ids")
@@ -30,7 +31,8 @@ class RecordFiles:
     """The files of one data set, sorted by name, and what is known of their records.
 
     `lengths`: number of values of each feature in a record. `vocab_size`, `vocab_sha256`: None where no
-    manifest says them.
+    manifest says them. `sha256` tells the data set from another one: that of the manifest, which says what
+    it was made from, else of all records by file; None for a split of a task.
     """
 
     directory: Path
@@ -39,6 +41,7 @@ class RecordFiles:
     lengths: dict[str, int]
     vocab_size: int | None
     vocab_sha256: str | None
+    sha256: str | None = None
 
     @property
     def max_seq_length(self) -> int:
@@ -57,11 +60,14 @@ def open_records(directory: Path, columns: tuple[str, ...], schema: Path | None 
     manifest = read_json(directory / MANIFEST)
     files = _listed(directory, manifest) if manifest else _found(directory)
     lengths = common_lengths(files, columns)
-    instances = manifest["instances"] if manifest else _count(files)
+    if manifest:
+        instances, sha256 = manifest["instances"], sha256_of(directory / MANIFEST)
+    else:
+        instances, sha256 = _read(files)
     _check_schema(schema or directory / "schema.json", schema is not None, lengths, instances)
     vocabulary = manifest or {"vocab_size": None, "vocab_sha256": None}
     return RecordFiles(
-        directory, files, instances, lengths, vocabulary["vocab_size"], vocabulary["vocab_sha256"]
+        directory, files, instances, lengths, vocabulary["vocab_size"], vocabulary["vocab_sha256"], sha256
     )
 
 
@@ -111,8 +117,16 @@ def _missing_shards(names: list[str]) -> list[str]:
     return sorted(wanted - set(names))
 
 
-def _count(files: tuple[Path, ...]) -> int:
-    return sum(1 for path in files for _ in read_records(path))
+def _read(files: tuple[Path, ...]) -> tuple[int, str]:
+    """Number of the records, and a SHA-256 of them by file, on which the order of training depends."""
+    count, whole = 0, hashlib.sha256()
+    for path in files:
+        digest = hashlib.sha256()
+        for record in read_records(path):
+            digest.update(record)
+            count += 1
+        whole.update(digest.digest())
+    return count, whole.hexdigest()
 
 
 def common_lengths(files: tuple[Path, ...], columns: tuple[str, ...]) -> dict[str, int]:

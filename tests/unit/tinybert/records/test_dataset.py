@@ -39,6 +39,31 @@ def test_the_manifest_is_used_where_there_is_one(write_records: Write) -> None:
     assert records.lengths["masked_lm_ids"] == 2
 
 
+def _sha256(directory: Path) -> str | None:
+    return open_records(directory, DISTILL_COLUMNS).sha256
+
+
+def test_other_records_of_the_same_number_are_told_apart(write_records: Write) -> None:
+    write_records("a.tfrecord", [_record()] * 2)
+    directory = write_records("b.tfrecord", [_record()])
+    first = _sha256(directory)
+    assert first == _sha256(directory)
+    write_records("a.tfrecord", [_record(), _record(input_ids=[2] * 8)])
+    assert _sha256(directory) != first
+    write_records("a.tfrecord", [_record()])
+    write_records("b.tfrecord", [_record()] * 2)
+    assert _sha256(directory) != first, "their order depends on the files"
+
+
+def test_a_manifest_of_another_corpus_tells_records_of_the_same_number_apart(write_records: Write) -> None:
+    directory = write_records()
+    _manifest(directory, corpus_sha256=["ab"])
+    first = _sha256(directory)
+    assert first == _sha256(directory)
+    _manifest(directory, corpus_sha256=["cd"])
+    assert _sha256(directory) != first
+
+
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="nowhere: no such directory"):
         open_records(tmp_path / "nowhere", DISTILL_COLUMNS)

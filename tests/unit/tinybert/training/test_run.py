@@ -7,12 +7,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from tinybert import convert, general_distill, pretrain
 from tinybert.models.config import PROFILES, ModelConfig, Profile, TrainConfig
 from tinybert.models.weights import open_model, read_tensors, write_model
+from tinybert.records.tfrecord import read_records, write_record
 from tinybert.stages.stage import StageError
 from tinybert.training.loop import NonFiniteError
 
@@ -153,6 +155,22 @@ def test_resume_starts_at_the_beginning_or_finds_all_done(
         _distill(data, tmp_path / "student", teacher, "--steps", "2")
     with pytest.raises(StageError, match=r"made with other settings.*\n  total_steps: 2 there, 3 now"):
         _distill(data, tmp_path / "student", teacher, "--steps", "3", "--resume")
+
+
+@pytest.mark.parametrize("stage", [pretrain, general_distill])
+def test_other_data_of_the_same_size_is_refused(
+    stage: ModuleType, data: Path, teacher: Path, tmp_path: Path
+) -> None:
+    options = [*_common(data, tmp_path / "out"), "--steps", "1"]
+    options += ["--teacher", str(teacher)] if stage is general_distill else []
+    stage.main(options)
+    (path,) = data.iterdir()
+    records = list(read_records(path))
+    with path.open("wb") as file:
+        for record in reversed(records):
+            write_record(file, record)
+    with pytest.raises(StageError, match=r"other settings.*\n  records_sha256: \w+ there, \w+ now$"):
+        stage.main([*options, "--resume"])
 
 
 def test_a_loss_that_is_not_finite_stops_before_anything_is_written(
