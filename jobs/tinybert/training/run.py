@@ -195,8 +195,8 @@ class TrainingState:
         trained = [(name, value) for name, value in loss.parameters_and_names() if value.requires_grad]
         self.beside = {name: value for name, value in trained if id(value) not in network}
         known = network | {id(parameter) for parameter in loss.get_parameters()}
-        others = step.parameters_and_names()
-        self.rest = {**self.beside, **{name: value for name, value in others if id(value) not in known}}
+        others = [(name, value) for name, value in step.parameters_and_names() if id(value) not in known]
+        self.rest = {**self.beside, **dict(others), **_scale_of(step)}
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Of a checkpoint: everything."""
@@ -218,6 +218,13 @@ class TrainingState:
         """Take the values of a checkpoint. Raises StageError where it does not fit."""
         for parameters, name in ((self.model, MODEL_FILE), (self.rest, TRAINING_FILE)):
             load_parameters(parameters, read_tensors(directory / name), directory / name)
+
+
+def _scale_of(step: Any) -> dict[str, Any]:
+    """The loss scale, and the number of steps since it last changed: a scaler is no cell with parameters."""
+    if step.loss_scaler is None:
+        return {}
+    return {f"loss_scaler.{name}": getattr(step.loss_scaler, name) for name in ("scale_value", "counter")}
 
 
 def _go_on(run: TrainingRun, state: TrainingState) -> int:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tinybert.models.config import ModelConfig, TrainConfig
@@ -110,3 +112,28 @@ def test_the_mixed_precision_of_ascend_trains_as_float32_does(
         losses[device] = [float(values[0]) for values, _ in results]
     np.testing.assert_allclose(losses["Ascend"], losses["CPU"], rtol=5e-3)
     assert abs(losses["Ascend"][0] / losses["CPU"][0] - 1) > 1e-6, "computed in float32"
+
+
+def test_a_resumed_training_goes_on_with_its_loss_scale(
+    student_size: ModelConfig, teacher_size: ModelConfig, tmp_path: Path
+) -> None:
+    from mindspore.amp import DynamicLossScaler
+    from safetensors.numpy import save_file
+    from tinybert.training.run import TrainingState
+
+    def begin() -> tuple[object, TrainingState]:
+        step = _step(student_size, teacher_size, scaler=DynamicLossScaler(2**8, 2, 3))
+        return step, TrainingState(step.loss, step)
+
+    step, state = begin()
+    for _ in range(4):
+        step(*_batch())
+    for name, tensors in state.files().items():
+        save_file(tensors, tmp_path / name)
+    step, state = begin()
+    step(*_batch())  # compiled with other values than those that are loaded
+    state.load(tmp_path)
+    assert (float(step.loss_scaler.scale_value), int(step.loss_scaler.counter)) == (2**9, 1)
+    for _ in range(2):
+        step(*_batch())
+    assert (float(step.loss_scaler.scale_value), int(step.loss_scaler.counter)) == (2**10, 0)
