@@ -24,6 +24,7 @@ from tinybert.augmentation.replacements import Replacements
 from tinybert.augmentation.rows import augmented, header_of, text_setter
 from tinybert.augmentation.stop_words import load_stop_words
 from tinybert.augmentation.word_vectors import load_word_vectors, sha256_of_word_vectors
+from tinybert.models.vocabulary import check_same_case, vocabulary_path
 from tinybert.models.weights import MODEL_FILE, SavedModel, open_model
 from tinybert.records.outputs import require_not_input, require_own
 from tinybert.records.shards import STAGING, staging_of
@@ -39,7 +40,6 @@ from tinybert.text.tokenization import Vocabulary, load_vocabulary
 
 SPLIT = "train"
 ROWS_OF_A_PART = 1000
-VOCABULARY_FILE = "vocab.txt"
 _FORM = 1  # of the output; another number makes it anew
 _TASKS = sorted(name for name, task in TASKS.items() if not task.entities)  # an entity's words carry tags
 _VARIANTS_OF_PAPER = 20
@@ -49,16 +49,17 @@ _VARIANTS = {"cola": 30, "mrpc": 30, "rte": 30, "stsb": 30, "mnli": 10, "qqp": 1
 def main(arguments: list[str] | None = None) -> int:
     """Run the stage from the command line."""
     options = _parser().parse_args(arguments)
-    options.vocab = options.vocab or options.teacher / VOCABULARY_FILE
     options.variants = options.variants or _VARIANTS.get(options.task, _VARIANTS_OF_PAPER)
     rank, size = rank_and_size()
     task = TASKS[options.task]
     source = find_sources(options.data, task, [SPLIT])[SPLIT]
     out = options.out / source.name
     _require_free(out, source)
-    vocabulary, teacher = load_vocabulary(options.vocab), open_model(options.teacher)
+    teacher = open_model(options.teacher)
+    options.vocab = vocabulary_path(teacher, options.vocab)
+    check_same_case(teacher, not options.cased, "this")
+    vocabulary = load_vocabulary(options.vocab)
     made_from = _made_from(options, source)
-    _require_same_vocabulary(teacher, options.vocab, vocabulary, made_from["vocab_sha256"])
     if is_up_to_date(out, made_from):
         say(f"{out} is up to date")
         return 0
@@ -130,19 +131,6 @@ def _require_free(out: Path, source: Path) -> None:
     """Raise StageError where the output would replace its source, or a file that is not of this stage."""
     require_own(out, unfinished=any(out.parent.glob(f"{STAGING}*")))
     require_not_input(out, "source", source)
-
-
-def _require_same_vocabulary(teacher: SavedModel, path: Path, vocabulary: Vocabulary, sha256: str) -> None:
-    theirs = teacher.info.get("vocab_sha256")
-    if vocabulary.size != teacher.model.vocab_size:
-        raise StageError(
-            f"{path} has {vocabulary.size} tokens, but {teacher.directory} was trained with "
-            f"{teacher.model.vocab_size}: give the teacher's vocabulary"
-        )
-    if theirs and theirs != sha256:
-        raise StageError(
-            f"{teacher.directory} was trained with another vocabulary than {path}: give that one"
-        )
 
 
 def _made_from(options: argparse.Namespace, source: Path) -> dict[str, Any]:

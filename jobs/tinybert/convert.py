@@ -20,6 +20,7 @@ from tinybert.conversion.tensor_match import listed, rows_of_checkpoint, rows_of
 from tinybert.conversion.tensor_table import Row, classes_of, heads_of, of_optimiser
 from tinybert.conversion.tf_checkpoint import TensorFlowCheckpoint, files_of, write_checkpoint
 from tinybert.models.config import ModelConfig
+from tinybert.models.vocabulary import vocabulary_path
 from tinybert.models.weights import (
     CLASSIFIER_RELU,
     CONFIG_FILE,
@@ -93,10 +94,7 @@ def to_tensorflow(directory: Path, out: Path, vocab: Path | None = None) -> None
     """
     saved = open_model(directory)
     weights, config = directory / MODEL_FILE, directory / CONFIG_FILE
-    vocab = vocab or _beside(weights, VOCABULARY_FILE, "--vocab")
-    _check_vocabulary(vocab, saved.model, config)
-    if saved.info.get("vocab_sha256") not in (None, sha256_of(vocab)):
-        raise StageError(f"{vocab} is not the vocabulary that {directory} was trained with")
+    vocab = vocabulary_path(saved, vocab)
     made_from = _made_from([weights, config, vocab])
     if _is_done(out, (RECORD_FILE, f"{CHECKPOINT_NAME}.index"), made_from):
         return

@@ -25,7 +25,6 @@ from tinybert.delivery.description import (
     Description,
     add_text_options,
     describe,
-    vocabulary_path,
 )
 from tinybert.delivery.exported import (
     AIR,
@@ -41,6 +40,7 @@ from tinybert.delivery.exported import (
     write_manifest,
 )
 from tinybert.delivery.runners import Batch, exported_runner, mindspore_runner
+from tinybert.models.vocabulary import vocabulary_path
 from tinybert.models.weights import CONFIG_FILE, MODEL_FILE, VOCABULARY_FILE, SavedModel, open_model
 from tinybert.stages.artifacts import directory_by_rename, sha256_of
 from tinybert.stages.options import positive_int, sequence_length

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tinybert.models.config import PROFILES, ModelConfig, check_distillation
+from tinybert.models.vocabulary import check_same_text
 from tinybert.models.weights import (
     MODEL_FILE,
     SavedModel,
@@ -26,7 +27,7 @@ from tinybert.stages.artifacts import sha256_of
 from tinybert.stages.rank import Rank, is_scheduler, run_scheduler
 from tinybert.stages.stage import run_stage
 from tinybert.training.options import training_parser
-from tinybert.training.run import TrainingRun, begin, check_same_vocabulary, execute, prepare, train_config
+from tinybert.training.run import TrainingRun, begin, execute, prepare, train_config
 
 FINAL = "student-final"
 # A teacher that was pretrained or fine-tuned has heads that the distillation does not use.
@@ -57,7 +58,7 @@ def _prepare(args: argparse.Namespace, teacher: SavedModel) -> TrainingRun:
     profile = PROFILES[args.profile]
     student = _student(profile.student, teacher.model, args.dropout)
     check_distillation(teacher.model, student)
-    check_same_vocabulary(teacher, records, records.directory)
+    check_same_text(teacher, records.vocab_sha256, None, records.directory)
     info = {
         "stage": "general_distill",
         "teacher_sha256": sha256_of(teacher.directory / MODEL_FILE),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinybert.models.config import PROFILES, ModelConfig
+from tinybert.models.vocabulary import check_same_text
 from tinybert.models.weights import (
     MODEL_FILE,
     SavedModel,
@@ -23,7 +24,7 @@ from tinybert.stages.artifacts import sha256_of
 from tinybert.stages.rank import Rank, is_scheduler, run_scheduler
 from tinybert.stages.stage import run_stage
 from tinybert.training.options import training_parser
-from tinybert.training.run import TrainingRun, begin, check_same_vocabulary, execute, prepare, train_config
+from tinybert.training.run import TrainingRun, begin, execute, prepare, train_config
 
 FINAL = "teacher-final"
 # Of fine-tuning: pretraining has its own, which the model to start from must have.
@@ -60,7 +61,7 @@ def _prepare(args: argparse.Namespace, initial: SavedModel | None) -> TrainingRu
     if initial is None:
         model = _sized_for(profile.teacher, records, args.vocab_size)
     else:
-        check_same_vocabulary(initial, records, records.directory)
+        check_same_text(initial, records.vocab_sha256, None, records.directory)
         model = initial.model
         info["initial_sha256"] = sha256_of(initial.directory / MODEL_FILE)
     model = model if args.dropout is None else model.with_dropout(args.dropout)

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tinybert.models.config import ModelConfig
-from tinybert.models.weights import CONFIG_FILE, MODEL_FILE, VOCABULARY_FILE, SavedModel, tensor_shapes
-from tinybert.stages.artifacts import sha256_of
+from tinybert.models.vocabulary import check_same_case
+from tinybert.models.weights import CONFIG_FILE, MODEL_FILE, SavedModel, tensor_shapes
 from tinybert.stages.stage import StageError
 from tinybert.tasks.records import Target, target_of
 from tinybert.tasks.tasks import TASKS
-from tinybert.text.tokenization import load_vocabulary
 from tinybert.training.task_stage import HEAD_WEIGHT, require_head
 
 INPUTS = ("input_ids", "segment_ids", "input_mask")
@@ -75,22 +74,6 @@ def describe(
     return Description(model, _target(saved, task), length, _lower_case(saved, lower_case))
 
 
-def vocabulary_path(saved: SavedModel, given: Path | None = None) -> Path:
-    """The vocabulary beside a model, or the one that is given for it.
-
-    Raises StageError where there is none, or where it is not the one that the model was trained with.
-    """
-    path = given or saved.directory / VOCABULARY_FILE
-    if given is None and not path.is_file():
-        raise StageError(f"{path} is missing: give the vocabulary of this model by --vocab")
-    size = load_vocabulary(path).size
-    if size != saved.model.vocab_size:
-        raise StageError(f"{path} has {size} tokens, but {saved.directory} has {saved.model.vocab_size}")
-    if saved.info.get("vocab_sha256") not in (None, sha256_of(path)):
-        raise StageError(f"{path} is not the vocabulary that {saved.directory} was trained with")
-    return path
-
-
 def add_text_options(parser: argparse.ArgumentParser) -> None:
     """Options for what a model directory may leave open."""
     parser.add_argument(
@@ -133,7 +116,5 @@ def _lower_case(saved: SavedModel, given: bool | None) -> bool:
             f"{saved.directory}: {CONFIG_FILE} does not say whether text is lower-cased: "
             "give --uncased or --cased"
         )
-    if None not in (said, given) and said != given:
-        kind = "uncased" if said else "cased"
-        raise StageError(f"{saved.directory} was trained on {kind} text")
+    check_same_case(saved, given, "this")
     return bool(said if given is None else given)

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from tinybert.delivery.answers import Answer, answer
-from tinybert.delivery.description import INPUTS, Description, describe, vocabulary_path
+from tinybert.delivery.description import INPUTS, Description, describe
 from tinybert.delivery.exported import ExportedModel, Shape, is_exported, open_exported
 from tinybert.delivery.runners import Batch, Runner, checkpoint_runner, exported_runner
+from tinybert.models.vocabulary import vocabulary_path
 from tinybert.models.weights import SavedModel, open_model
 from tinybert.stages.stage import StageError
 from tinybert.tasks.features import RecordMaker

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinybert.models.config import ModelConfig, TrainConfig
-from tinybert.models.weights import MODEL_FILE, SavedModel, load_parameters, read_tensors, write_model
+from tinybert.models.weights import MODEL_FILE, load_parameters, read_tensors, write_model
 from tinybert.records.batches import Sharding, ValueLimits, batches
 from tinybert.records.dataset import RecordFiles
 from tinybert.stages.metrics import MetricsLog
@@ -103,19 +103,6 @@ def check_model_takes(model: ModelConfig, records: RecordFiles) -> None:
         raise StageError(
             f"{records.directory}: made with a vocabulary of {records.vocab_size}, "
             f"but the model has {model.vocab_size}"
-        )
-
-
-def check_same_vocabulary(saved: SavedModel, records: RecordFiles, called: Path) -> None:
-    """Raise StageError where records and model say of themselves that their vocabularies differ.
-
-    Equal sizes do not make equal vocabularies. `called`: what the user knows the records by.
-    """
-    theirs = saved.info.get("vocab_sha256")
-    if theirs and records.vocab_sha256 and theirs != records.vocab_sha256:
-        raise StageError(
-            f"{called} was made with another vocabulary than {saved.directory}: "
-            "make the data again with the model's"
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinybert.models.config import ModelConfig
+from tinybert.models.vocabulary import check_same_text
 from tinybert.models.weights import (
     CLASSIFIER_RELU,
     MODEL_FILE,
@@ -24,7 +25,6 @@ from tinybert.stages.stage import StageError
 from tinybert.tasks.records import LABEL_COLUMN, Target, TaskRecords, default_dev_split, open_task
 from tinybert.tasks.tasks import TASKS
 from tinybert.training.options import training_parser
-from tinybert.training.run import check_same_vocabulary
 
 if TYPE_CHECKING:
     from tinybert.models.task import BertForTask
@@ -70,7 +70,7 @@ def open_train(args: argparse.Namespace) -> TaskRecords:
 def open_dev(args: argparse.Namespace, train: TaskRecords) -> TaskRecords:
     """The records that a teacher is measured on.
 
-    Raises StageError where they are of another task or vocabulary than those it teaches with.
+    Raises StageError where they are of another task, vocabulary or case than those it teaches with.
     """
     split = args.dev_split or default_dev_split(train.target.task)
     dev = open_task(Path(args.data), split, args.task)
@@ -78,13 +78,15 @@ def open_dev(args: argparse.Namespace, train: TaskRecords) -> TaskRecords:
         raise StageError(f"{dev.path}: other labels than those of the training records, or none")
     if dev.records.vocab_sha256 != train.records.vocab_sha256:
         raise StageError(f"{dev.path}: made with another vocabulary than {train.path}")
+    if dev.lower_case != train.lower_case:
+        raise StageError(f"{dev.path} or {train.path} was made with --cased, the other without")
     return dev
 
 
 def open_encoder(directory: Path, records: TaskRecords) -> SavedModel:
-    """A model that records can be given to. Raises StageError where its vocabulary is another one."""
+    """A model that records can be given to. Raises StageError where its vocabulary or case differs."""
     saved = open_model(directory)
-    check_same_vocabulary(saved, records.records, records.path)
+    check_same_text(saved, records.records.vocab_sha256, records.lower_case, records.path)
     return saved
 
 

@@ -280,7 +280,16 @@ def test_another_vocabulary_than_the_teachers(place, capsys):
     (place / "teacher" / "config.json").write_text(json.dumps({**config, "vocab_sha256": "f00"}))
     (place / "vocab.txt").write_text("\n".join([*TOKENS[:-1], "'"]) + "\n")
     assert run(place, "sst2") == 2
-    assert "was trained with another vocabulary than" in capsys.readouterr().err
+    assert "is not the vocabulary that" in capsys.readouterr().err
+
+
+def test_a_teacher_of_cased_text(place, capsys):
+    write(place, "train.tsv", HEADERS["sst2"], "good\t1")
+    config = json.loads((place / "teacher" / "config.json").read_text())
+    (place / "teacher" / "config.json").write_text(json.dumps({**config, "lower_case": False}))
+    assert run(place, "sst2") == 2
+    assert "was trained on cased text, but this is uncased: --cased" in capsys.readouterr().err
+    assert run(place, "sst2", "--cased") == 0
 
 
 def test_the_vocabulary_beside_the_teacher(place):

@@ -121,7 +121,7 @@ def test_an_encoder_alone_with_what_google_has_nothing_like(tmp_path, capsys):
         "fit_dense.safetensors": {"fit_dense.bias": np.ones(6, np.float32)},
     }
     write_model(tmp_path / "student", files, {"model": MODEL.to_dict()})
-    assert "vocab.txt is missing; give --vocab" in refusal(
+    assert "vocab.txt is missing: give the vocabulary of this model by --vocab" in refusal(
         capsys, "--model", tmp_path / "student", "--out", tmp_path / "there"
     )
     (tmp_path / "v.txt").write_text(VOCABULARY)

@@ -110,6 +110,7 @@ def _teacher(directory: Path, head: bool = True, outputs: int = 2, **info: objec
             "fine-tuned for rte, other labels than these records'",
         ),
         ({"vocab_sha256": "cd"}, "train.tfrecord was made with another vocabulary than"),
+        ({"lower_case": False}, "was trained on cased text, but"),
     ],
 )
 def test_a_teacher_of_another_task_or_of_none_is_refused(tmp_path: Path, teacher: dict, message: str) -> None:
@@ -156,6 +157,16 @@ def test_wrong_options_of_the_stages_of_a_task(
     result = _run(stage, "--data", str(data), *own, *options)
     assert (result.returncode, message in result.stderr) == (2, True), result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_cased_dev_records_beside_uncased_ones_are_refused(tmp_path: Path) -> None:
+    data = write_task(tmp_path / "data")
+    sidecar = data / "dev.tfrecord.json"
+    sidecar.write_text(sidecar.read_text().replace('"lower_case": true', '"lower_case": false'))
+    places = ["--data", str(data), "--teacher", str(_teacher(tmp_path / "teacher"))]
+    output = ["--output", str(tmp_path / "out")]
+    result = _run("task_distill", *places, *output, "--phase", "1", "--from-scratch")
+    assert (result.returncode, "was made with --cased, the other without" in result.stderr) == (2, True)
 
 
 def test_a_vocabulary_that_the_records_were_not_made_with_is_refused(tmp_path: Path) -> None:

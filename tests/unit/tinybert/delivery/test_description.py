@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from tinybert.delivery.description import Description, describe, vocabulary_path
+from tinybert.delivery.description import Description, describe
 from tinybert.models.weights import open_model
 from tinybert.stages.stage import StageError
 from tinybert.tasks.records import Target
 
-from tests.unit.tinybert.small_models import LENGTH, SIZE, SST2, vocabulary, write_small_model
+from tests.unit.tinybert.small_models import LENGTH, SIZE, SST2, write_small_model
 
 
 def test_finetuned_model_says_all_by_itself(tmp_path):
@@ -45,29 +45,3 @@ def test_what_a_model_does_not_say(tmp_path, info, arguments, message):
     saved = open_model(write_small_model(tmp_path / "model", SST2, **info))
     with pytest.raises(StageError, match=message):
         describe(saved, **arguments)
-
-
-def test_vocabulary_beside_the_model_or_given(tmp_path):
-    saved = open_model(write_small_model(tmp_path / "model", SST2))
-    beside = tmp_path / "model" / "vocab.txt"
-    assert vocabulary_path(saved) == beside
-    given = beside.rename(tmp_path / "given.txt")
-    assert vocabulary_path(saved, given) == given
-    with pytest.raises(
-        StageError, match=r"vocab\.txt is missing: give the vocabulary of this model by --vocab"
-    ):
-        vocabulary_path(saved)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (vocabulary() + b"more\n", "has 51 tokens, but .* has 50"),
-        (vocabulary().replace(b"good", b"bood"), "is not the vocabulary that .* was trained with"),
-    ],
-)
-def test_another_vocabulary(tmp_path, content, message):
-    saved = open_model(write_small_model(tmp_path / "model", SST2))
-    (tmp_path / "model" / "vocab.txt").write_bytes(content)
-    with pytest.raises(StageError, match=message):
-        vocabulary_path(saved)
