@@ -14,6 +14,7 @@ from typing import Any
 
 from tinybert.models.config import PROFILES, ModelConfig, check_distillation
 from tinybert.models.weights import (
+    CLASSIFIER_RELU,
     MODEL_FILE,
     SavedModel,
     load_parameters,
@@ -25,7 +26,7 @@ from tinybert.models.weights import (
 from tinybert.records.dataset import DISTILL_COLUMNS
 from tinybert.stages.rank import is_scheduler, run_scheduler
 from tinybert.stages.stage import StageError, run_stage, say
-from tinybert.tasks.records import TaskRecords, identity
+from tinybert.tasks.records import Target, TaskRecords, identity
 from tinybert.training.run import (
     EXTRA_FILE,
     TrainingRun,
@@ -166,7 +167,7 @@ def _loss(run: TrainingRun, lesson: Lesson) -> Any:
     say(f"teacher on {lesson.dev.path}: {measured}")
     student = BertForTask(run.model, target)
     if lesson.student is not None:
-        _load_student(student, lesson.student)
+        _load_student(student, lesson.student, target)
     if lesson.phase == 2:
         return PredictionDistillLoss(teacher, student, target, lesson.temperature, run.rank.size)
     loss = LayerDistillLoss(teacher, student, lesson.teacher.model, run.model)
@@ -175,13 +176,15 @@ def _loss(run: TrainingRun, lesson: Lesson) -> Any:
     return loss
 
 
-def _load_student(network: Any, saved: SavedModel) -> None:
+def _load_student(network: Any, saved: SavedModel, target: Target) -> None:
     """The whole model where it has a head of this task, as phase 1 leaves it, else its encoder."""
     path = saved.directory / MODEL_FILE
-    if HEAD_WEIGHT in tensor_shapes(path):
+    if saved.info.get("target") == target.to_dict() and saved.info.get(CLASSIFIER_RELU, True):
         load_parameters(dict(network.parameters_and_names()), read_tensors(path), path)
-    else:
-        load_encoder(network, saved)
+        return
+    if HEAD_WEIGHT in tensor_shapes(path):
+        say(f"{saved.directory}: its head is of another task or form: a new one is trained")
+    load_encoder(network, saved)
 
 
 def _load_fit_dense(loss: Any, saved: SavedModel) -> None:

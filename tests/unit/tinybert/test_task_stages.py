@@ -12,7 +12,9 @@ from tinybert import evaluate, finetune, task_distill
 from tinybert.models.config import PROFILES, ModelConfig, Profile, TrainConfig
 from tinybert.models.weights import open_model, read_tensors, write_model
 from tinybert.stages.stage import StageError
+from tinybert.tasks.records import Target
 
+from tests.unit.tinybert.small_models import SST2, write_small_model
 from tests.unit.tinybert.small_tasks import VOCABULARY, cluener, sst2, stsb
 
 pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("alone")]
@@ -130,6 +132,36 @@ def test_general_distillation_s_student_and_fit_dense_go_on_in_phase_1(
     np.testing.assert_allclose(
         read_tensors(first / "fit_dense.safetensors")["fit_dense.weight"], 0.5, atol=1e-4
     )
+
+
+RTE = Target("rte", "classes", ("entailment", "not_entailment"))
+MNLI = Target("mnli", "classes", ("contradiction", "entailment", "neutral"))
+
+
+@pytest.mark.parametrize(
+    ("student", "info", "with_head"),
+    [
+        (SST2, {}, True),
+        (RTE, {}, False),
+        (MNLI, {}, False),
+        (SST2, {"classifier_relu": False}, False),
+        (SST2, {"target": None}, False),
+        (None, {}, False),
+    ],
+)
+def test_a_student_goes_on_with_its_head_where_that_is_of_this_task(
+    student: Target | None, info: dict, with_head: bool, tmp_path: Path
+) -> None:
+    from tinybert.models.task import BertForTask
+
+    saved = open_model(write_small_model(tmp_path / "student", student, **info))
+    network = BertForTask(saved.model, SST2)
+    task_distill._load_student(network, saved, SST2)
+    loaded = {name: value.asnumpy() for name, value in network.parameters_and_names()}
+    given = read_tensors(saved.directory / "model.safetensors")
+    same = {name for name, array in loaded.items() if np.array_equal(given.get(name), array)}
+    new = set() if with_head else {"classifier.weight", "classifier.bias"}
+    assert loaded.keys() - same == new
 
 
 @pytest.mark.parametrize(("task", "measure"), [("stsb", "pearson"), ("cluener", "token_f1")])
