@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Callable
 
 import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tinybert.training.step import TrainStep
 
 Batches = Iterator[tuple[np.ndarray, ...]]
+Feed = Callable[[int], Batches]
 
 
 class NonFiniteError(RuntimeError):
@@ -23,7 +24,7 @@ class NonFiniteError(RuntimeError):
 
 def train(
     step: TrainStep,
-    batches: Batches,
+    feed: Feed,
     plan: StepPlan,
     start_step: int,
     metrics: MetricsLog,
@@ -32,15 +33,16 @@ def train(
 ) -> None:
     """Train from `start_step` (steps done so far) to the end of the plan.
 
+    `feed(done)` gives the batches after `done` steps, without end.
     `save(done)` is called every `checkpoint_every` steps, never after a step that was not finite.
     `sink_columns` names the columns of a batch where the data sink of Ascend is to be used (CPU has none).
     Raises NonFiniteError.
     """
     done = start_step
     if sink_columns is None:
-        results = _steps(step, batches, plan, start_step)
+        results = _steps(step, feed, plan, start_step)
     else:
-        results = _sunk_steps(step, batches, plan, start_step, sink_columns)
+        results = _sunk_steps(step, feed, plan, start_step, sink_columns)
     for done, values, finite in results:
         _stop_unless_finite(step, done, values, finite)
         if done % plan.log_every == 0 or done in (start_step + 1, plan.total_steps):
@@ -51,33 +53,53 @@ def train(
         raise RuntimeError(f"trained {done} steps instead of {plan.total_steps}")
 
 
-def _steps(
-    step: TrainStep, batches: Batches, plan: StepPlan, start: int
-) -> Iterator[tuple[int, np.ndarray, bool]]:
+def _steps(step: TrainStep, feed: Feed, plan: StepPlan, start: int) -> Iterator[tuple[int, np.ndarray, bool]]:
     from mindspore import Tensor
 
-    for done in range(start + 1, plan.total_steps + 1):
-        values, finite = step(*(Tensor(array) for array in next(batches)))
+    for done, batch in zip(range(start + 1, plan.total_steps + 1), feed(start)):
+        values, finite = step(*(Tensor(array) for array in batch))
         yield done, values.asnumpy(), bool(finite)
 
 
-def _sunk_steps(
-    step: TrainStep, batches: Batches, plan: StepPlan, start: int, columns: tuple[str, ...]
-) -> Iterator[tuple[int, np.ndarray, bool]]:
-    """Several steps a call, fed through the device's queue; so many that logs, checkpoints and the end fit.
+class _BatchesLeft:
+    """Batches of the steps after `start`, from the first one whenever they are asked for.
 
-    Feed and step are one graph whose operators are fused by graph kernels: O1 of mindspore.JitConfig, which
-    older releases call enable_graph_kernel. Written after MindSpore's documents; has not been run on an NPU.
+    MindSpore reads some to learn their shapes, and asks how many there are: it would count those of an
+    iterator without end, and what it has read of one would be lost.
+    """
+
+    def __init__(self, feed: Feed, start: int, total: int):
+        self._feed = feed
+        self._start = start
+        self._total = total
+
+    def __iter__(self) -> Batches:
+        return islice(self._feed(self._start), len(self))
+
+    def __len__(self) -> int:
+        return self._total - self._start
+
+
+def _sunk_steps(
+    step: TrainStep, feed: Feed, plan: StepPlan, start: int, columns: tuple[str, ...]
+) -> Iterator[tuple[int, np.ndarray, bool]]:
+    """A step a call, fed through the device's queue; waits for a result, and yields it, where one is due.
+
+    At O1 a call of `sink_size` steps is as many calls of one graph, so that larger ones save nothing, but
+    must fit logs, checkpoints and the end. O1 of mindspore.JitConfig fuses the operators of feed and step
+    by graph kernels; older releases call it enable_graph_kernel. Written after MindSpore's documents and
+    source; has not been run on an NPU.
     """
     import mindspore as ms
     from mindspore.dataset import GeneratorDataset
 
-    at_once = math.gcd(plan.total_steps - start, plan.log_every, plan.checkpoint_every)
-    dataset = GeneratorDataset(lambda: batches, list(columns), shuffle=False)
-    call = ms.data_sink(step, dataset, sink_size=at_once, jit_config=ms.JitConfig(jit_level="O1"))
-    for done in range(start + at_once, plan.total_steps + 1, at_once):
+    total = plan.total_steps
+    dataset = GeneratorDataset(_BatchesLeft(feed, start, total), list(columns), shuffle=False)
+    call = ms.data_sink(step, dataset, sink_size=1, jit_config=ms.JitConfig(jit_level="O1"))
+    for done in range(start + 1, total + 1):
         values, finite = call()
-        yield done, values.asnumpy(), bool(finite)
+        if done % plan.log_every == 0 or done % plan.checkpoint_every == 0 or done == total:
+            yield done, values.asnumpy(), bool(finite)
 
 
 def _stop_unless_finite(step: TrainStep, done: int, values: np.ndarray, finite: bool) -> None:

@@ -6,6 +6,7 @@ import argparse
 import time
 import zlib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def execute(run: TrainingRun, loss: Any) -> None:
     broadcast_from_first(run.rank, [*state.model.values(), *state.rest.values()])
     metrics = MetricsLog(run.rank.log_dir, run.plan, run.sharding.global_batch, done)
     limits = ValueLimits(run.model.vocab_size, run.model.type_vocab_size, run.labels)
-    feed = batches(run.records, run.columns, run.sharding, limits, done)
+    feed = partial(batches, run.records, run.columns, run.sharding, limits)
     sink_columns = run.columns if run.rank.device == "Ascend" else None
 
     def save(at: int) -> None:
