@@ -71,6 +71,7 @@ class Request:
             "form": _FORM,
             "format": self.format,
             "shape": [self.shape.batch, self.shape.length],
+            "tolerance": self.tolerance,
             "description": self.description.to_dict(),
             "sha256": {path.name: sha256_of(path) for path in sources},
             "mindspore": metadata.version("mindspore"),
