@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tinybert.models.config import ModelConfig
 
 pytestmark = pytest.mark.mindspore
 B, HEADS, S, WIDTH = 2, 2, 6, 10
@@ -22,6 +23,11 @@ def _numpy_attention_loss(student: list[np.ndarray], teacher: list[np.ndarray]) 
 def _numpy_representation_loss(student: list[np.ndarray], teacher: list[np.ndarray]) -> float:
     k = (len(teacher) - 1) // (len(student) - 1)
     return sum(_mse(student[i], teacher[i * k]) for i in range(len(student)))
+
+
+def _log_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Negative log-likelihood of each label."""
+    return np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels]
 
 
 def _scores(rng: np.random.Generator, layers: int) -> list[np.ndarray]:
@@ -99,6 +105,39 @@ def test_token_losses() -> None:
 
     logits = np.random.default_rng(0).normal(0, 2, (5, 7))
     labels = np.array([0, 3, 6, 2, 2])
-    expected = np.log(np.exp(logits).sum(1)) - logits[np.arange(5), labels]
     losses = token_losses(Tensor(logits.astype(np.float32)), Tensor(labels, int32))
-    np.testing.assert_allclose(losses.asnumpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(losses.asnumpy(), _log_loss(logits, labels), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "weights", [[[1, 1], [1, 0]], [[1e-5, 0], [0, 3e-5]], [[0, 0], [0, 0]]], ids=["ordinary", "tiny", "none"]
+)
+def test_loss_of_pretraining(weights: list, student_size: ModelConfig) -> None:
+    from mindspore import Tensor, int32, set_seed
+    from tinybert.models.bert import BertForPreTraining
+    from tinybert.models.losses import PreTrainLoss
+
+    set_seed(2)
+    rng = np.random.default_rng(2)
+    ids, segments, mask = rng.integers(0, 50, (B, S)), rng.integers(0, 2, (B, S)), np.ones((B, S))
+    mask[1, -2:] = 0
+    tensors = [Tensor(values, int32) for values in (ids, mask, segments, [[1, 3], [2, 0]])]
+    step = Tensor([0], int32)
+    network = BertForPreTraining(student_size)
+    mlm, nsp = network(tensors[0], tensors[2], tensors[1], tensors[3], step)
+    mlm, nsp = mlm.asnumpy().astype(np.float64), nsp.asnumpy().astype(np.float64)
+    labels, next_sentence = mlm.argmax(1), np.array([1, 0])
+    labels[1] = (labels[1] + 1) % 50
+    loss, accuracy = PreTrainLoss(network, 1)(
+        (),
+        step,
+        *tensors,
+        Tensor(labels.reshape(2, 2), int32),
+        *_tensors([np.array(weights)]),
+        Tensor(next_sentence.reshape(2, 1), int32),
+    )
+    flat = np.array(weights).reshape(-1)
+    mlm_loss = (_log_loss(mlm, labels) * flat).sum() / (flat.sum() + 1e-5)
+    expected = mlm_loss + _log_loss(nsp, next_sentence).mean()
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    assert float(accuracy) == pytest.approx((flat[0] + flat[2] + flat[3]) / (flat.sum() + 1e-5), rel=1e-6)
