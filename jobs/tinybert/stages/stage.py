@@ -27,8 +27,8 @@ def run_stage(main: Callable[[], int | None]) -> int:
     try:
         return main() or 0
     except StageError as error:
-        write_error_report(error)
         say(f"error: {error}")
+        write_error_report(error)
         return USAGE_EXIT_CODE
     except Exception as error:
         write_error_report(error)
@@ -64,13 +64,22 @@ def require_one_task() -> None:
 
 
 def write_error_report(error: BaseException) -> None:
-    """Leave error.json in LAUNCHER_LOG_DIR; the first one of an attempt stays."""
+    """Leave error.json in LAUNCHER_LOG_DIR; the first one of an attempt stays.
+
+    Where it cannot be written stderr says so: the error itself matters more.
+    """
     log_dir = os.environ.get("LAUNCHER_LOG_DIR")
     if not log_dir:
         return
     path = Path(log_dir) / "error.json"
-    if path.exists():
-        return
+    try:
+        if not path.exists():
+            _write_report(path, error)
+    except OSError as problem:
+        say(f"no report of this error: {path}: {problem.strerror}")
+
+
+def _write_report(path: Path, error: BaseException) -> None:
     rank = os.environ.get("RANK_ID", "0")
     report = {
         "type": type(error).__name__,

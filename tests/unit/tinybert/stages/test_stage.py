@@ -55,6 +55,16 @@ def test_first_report_of_an_attempt_stays(log_dir):
     assert [path.name for path in log_dir.iterdir()] == ["error.json"]
 
 
+def test_an_error_stands_where_its_report_cannot_be_written(log_dir, capsys):
+    log_dir.write_text("a file")
+    assert run_stage(raiser(StageError("no such file: x"))) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "error: no such file: x"
+    assert second == f"no report of this error: {log_dir / 'error.json'}: File exists"
+    with pytest.raises(KeyError):
+        run_stage(raiser(KeyError("bert/pooler")))
+
+
 def test_report_survives_a_rank_that_is_no_number(log_dir, monkeypatch):
     monkeypatch.setenv("RANK_ID", "zero")
     write_error_report(ValueError("RANK_ID is not a number"))
