@@ -32,7 +32,7 @@ from tinybert.stages.artifacts import is_up_to_date, sha256_of
 from tinybert.stages.options import positive_int, probability
 from tinybert.stages.rank import Rank, start
 from tinybert.stages.share import one_rank_at_a_time, rank_and_size
-from tinybert.stages.stage import Progress, StageError, run_stage, say
+from tinybert.stages.stage import Progress, run_stage, say
 from tinybert.tasks.rows import Row, read_rows
 from tinybert.tasks.sources import check_rows, find_sources
 from tinybert.tasks.tasks import TASKS, Task
