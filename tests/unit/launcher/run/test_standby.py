@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from launcher.run import standby
@@ -70,8 +70,12 @@ def test_files_of_the_caller_are_closed(tmp_path: Path):
 
 
 def opened(pid: int) -> list[str]:
-    """What a process has open."""
-    return [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    """What a process has open; it may close files meanwhile."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(os.readlink(link))
+    return found
 
 
 def test_with_systemd_it_enters_a_scope_of_its_own(tmp_path: Path, monkeypatch):
