@@ -27,10 +27,10 @@ def attend(channel: paramiko.Channel, command: str, *, terminal: bool) -> int:
         columns, lines = shutil.get_terminal_size()
         channel.get_pty(os.environ.get("TERM", "dumb"), columns, lines)
     channel.exec_command(command)
-    threading.Thread(target=_send, args=(channel,), daemon=True).start()
-    errors = threading.Thread(target=_pour, args=(channel.recv_stderr, sys.stderr.fileno()), daemon=True)
-    errors.start()
     with _raw(channel) if terminal else nullcontext():
+        threading.Thread(target=_send, args=(channel,), daemon=True).start()
+        errors = threading.Thread(target=_pour, args=(channel.recv_stderr, sys.stderr.fileno()), daemon=True)
+        errors.start()
         _pour(channel.recv, sys.stdout.fileno())
         errors.join()
         channel.status_event.wait()
@@ -60,7 +60,7 @@ def _raw(channel: paramiko.Channel) -> Iterator[None]:
         channel.resize_pty(columns, lines)
 
     before, handler = termios.tcgetattr(sys.stdin), signal.signal(signal.SIGWINCH, resize)
-    tty.setraw(sys.stdin)
+    tty.setraw(sys.stdin, termios.TCSADRAIN)  # what has been typed already is kept
     try:
         yield
     finally:

@@ -8,6 +8,8 @@ import signal
 import sys
 import termios
 import threading
+import time
+import tty
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,6 +159,20 @@ def test_every_key_goes_to_the_host_ctrl_c_too(host, server, screen, asked, unti
     assert screen.shown.read_bytes() == b"$ "
     assert termios.tcgetattr(screen.theirs) == screen.settings
     assert signal.getsignal(signal.SIGWINCH) is before
+
+
+def test_what_is_typed_before_the_host_answers_is_kept(host, server, screen, asked, monkeypatch) -> None:
+    set_raw = tty.setraw
+
+    def late(*words: object) -> None:
+        time.sleep(0.2)  # whoever reads already has the keys by then
+        os.write(screen.keys, b"exit 3\n")
+        set_raw(*words)
+
+    monkeypatch.setattr(tty, "setraw", late)
+    server.handler = lambda command, channel: int(channel.recv(100) != b"exit 3\n")
+    screen.show()
+    assert host.attend("x", terminal=True) == 0
 
 
 def test_the_size_of_the_terminal_is_followed(host, server, screen, asked, until, monkeypatch) -> None:
