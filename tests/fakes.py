@@ -41,7 +41,9 @@ WELL = {
     "facts": "uid 7\ngid 8\nboot b\n",
     "show_lease": "0 9999 \n",
     **dict.fromkeys(("take_lease", "exit_code", "lock", "put", "is_there", "start", "stop"), ""),
-    **dict.fromkeys(("manifest", "unlock", "finish", "renew", "unpack", "make_private"), ""),
+    **dict.fromkeys(
+        ("manifest", "unlock", "finish", "renew", "unpack", "make_private", "remove_secrets"), ""
+    ),
     "elapsed": "0\n",
     "clock": lambda: f"{time.time()}\n",
 }

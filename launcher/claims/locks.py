@@ -64,9 +64,15 @@ def parse_holders(text: str) -> list[Holder]:
     return holders
 
 
+def remove_secrets(host: Host, part: HostPlan, epoch: int) -> None:
+    """Remove the run's secrets, where it has any."""
+    if part.secrets_file:
+        checked(host, script("remove_secrets"), part.run_dir, str(epoch), part.secrets_file)
+
+
 def release(host: Host, part: HostPlan, epoch: int, run: str) -> None:
-    """Let go of all locks that carry the run, and of its secrets."""
-    checked(host, script("unlock"), part.run_dir, str(epoch), LOCKS, run, part.secrets_file or "")
+    """Let go of all locks that carry the run."""
+    checked(host, script("unlock"), part.run_dir, str(epoch), LOCKS, run)
 
 
 def renew(host: Host, part: HostPlan, epoch: int, run: str) -> None:

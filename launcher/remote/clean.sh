@@ -26,6 +26,12 @@ why_not() { # run directory, run, epoch: empty if the run may go
         done
     fi
 }
+remove_rest() { # run, its directory: what it could not let go of when it ended; says why where that still cannot go
+    rm -rf "/dev/shm/launcher-$(id -u)/$1"
+    grep -qs '"container": {' "$2"/attempt-*/plan.json || return 0
+    ids=$(containers_of "$1" "" --all) || { echo "Docker does not answer: containers of it may be left"; return; }
+    [ -z "$ids" ] || engine rm --volumes $ids >/dev/null || echo "containers of it cannot be removed"
+}
 clean_run() { # run, epoch: renamed before it goes, so that nobody takes over half of a run
     run_dir=$work/runs/$1 doomed=$work/runs/.removed-$1
     case $1 in '' | *[!a-z0-9-]*) die 2 "not a run: $1" ;; esac
@@ -35,6 +41,7 @@ clean_run() { # run, epoch: renamed before it goes, so that nobody takes over ha
     [ "$mode" = remove ] || { going="$going$1 " && found run "$1" "$run_dir"; return; }
     mv -T "$run_dir" "$doomed" || exit 1
     why=$(why_not "$doomed" "$1" "$2")
+    [ -n "$why" ] || why=$(remove_rest "$1" "$doomed")
     [ -z "$why" ] || { mv -T "$doomed" "$run_dir"; printf 'kept %s %s\n' "$1" "$why"; return; }
     found run "$1" "$doomed"
 }

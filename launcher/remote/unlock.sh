@@ -1,6 +1,5 @@
-# run directory, epoch, directory of locks, run, secrets file or nothing: let go of everything but the logs
+# run directory, epoch, directory of locks, run: let go of its devices
 fence "$1" "$2"
-[ -z "$5" ] || rm -rf "${5%/*}"
 kept=
 for lock in "$3"/*; do
     [ "$(cat "$lock/run" 2>/dev/null)" = "$4" ] && [ -O "$lock" ] || continue

@@ -10,7 +10,7 @@ from launcher.check import check_hosts
 from launcher.claims import lease, locks
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
 from launcher.files import write_atomically, write_json
-from launcher.hosts import Host, RemoteError
+from launcher.hosts import Host, HostError, RemoteError
 from launcher.hosts.fence import Fenced, checked
 from launcher.hosts.fleet import on_all, together, try_on_all
 from launcher.plan import store
@@ -148,12 +148,12 @@ def _to_its_end(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
     ending = watch_gang(ground, plan, heartbeat)
     number = int(plan.binding.attempt)
     with ground.course.phase("collect", number):
-        try:
-            collect(ground.directory, ground.hosts.values(), plan)
-            collect_checkpoints(ground.directory, ground.hosts.values(), plan)
-        except LauncherError as error:
-            ground.course.collected = False
-            ground.course.events.write("error", message=str(error), hint=error.hint)
+        for fetch in (collect, collect_checkpoints):
+            try:
+                fetch(ground.directory, ground.hosts.values(), plan)
+            except LauncherError as error:
+                ground.course.collected = False
+                ground.course.events.write("error", message=str(error), hint=error.hint)
     members = tuple(ending.members.values())
     ground.course.attempts.append(Attempt(number, members, ending.failure, ending.rivals))
     return ending
@@ -211,7 +211,15 @@ def _let_go(ground: Ground, code: ExitCode) -> None:
 
 
 def _unlock(ground: Ground, host: Host, code: ExitCode) -> None:
-    part = ground.part(host)
-    ground.runtime.remove(host, ground.draft, part, ground.epoch)
-    locks.release(host, part, ground.epoch, ground.run_id)
+    """Secrets go in any case; devices stay locked where containers may still have them."""
+    part, failure = ground.part(host), None
+    locks.remove_secrets(host, part, ground.epoch)
+    try:
+        ground.runtime.remove(host, ground.draft, part, ground.epoch)
+    except (HostError, RemoteError) as error:
+        failure = error
+    else:
+        locks.release(host, part, ground.epoch, ground.run_id)
     checked(host, script("finish"), part.run_dir, str(ground.epoch), str(int(code)))
+    if failure is not None:
+        raise failure

@@ -208,12 +208,12 @@ def test_renewing_touches_lease_and_own_locks_only(parts, root):
     assert int(time.time()) - int((root / "cpu-1" / "touched").read_text()) >= 180
 
 
-def test_secrets_go_with_the_locks(parts, tmp_path):
+def test_secrets_go_with_their_directory(parts, tmp_path):
     secrets = tmp_path / "shm" / "run" / "secrets"
     secrets.parent.mkdir(parents=True)
     secrets.write_text("A=b\n")
     part = Part(parts["a"].run_dir, secrets_file=str(secrets))
-    locks.release(HOST, part, 1, "a")  # type: ignore[arg-type]
+    locks.remove_secrets(HOST, part, 1)  # type: ignore[arg-type]
     assert not secrets.parent.exists()
 
 

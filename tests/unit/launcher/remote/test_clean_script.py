@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from launcher.hosts import LocalHost
 from launcher.remote import script
+from tests.unit.launcher.fake_docker import FakeDocker
 
 RUN = "t-20260131-0a1b2c"
 OTHER = "t-20260131-ffffff"
@@ -76,6 +78,22 @@ def test_a_finished_run_goes_with_its_code(work: Path) -> None:
         assert clean(work, mode, RUN, "1") == [f"run {RUN}", f"code {DIGEST}"]
     assert list((work / "runs").iterdir()) == list((work / "code").iterdir()) == []
     assert clean(work, "remove", RUN, "1") == []
+
+
+def test_what_a_run_could_not_let_go_of_at_its_end_goes_with_it(work: Path, docker: FakeDocker) -> None:
+    plan = make_run(work, RUN) / "attempt-1/plan.json"
+    plan.write_text(json.dumps({"members": [{"container": {"name": "left"}}]}, indent=1))
+    secrets = Path(f"/dev/shm/launcher-{os.getuid()}") / RUN
+    secrets.mkdir(parents=True)
+    docker.add("left", {"launcher.run": RUN, "launcher.owner": str(os.getuid())})
+    docker.add("anothers", {"launcher.run": OTHER, "launcher.owner": str(os.getuid())})
+    docker.set(refusal="no daemon")
+    kept = f"kept {RUN} Docker does not answer: containers of it may be left"
+    assert clean(work, "remove", RUN, "1") == [kept]
+    docker.set(refusal="")
+    assert clean(work, "look", RUN, "1") == clean(work, "remove", RUN, "1") == [f"run {RUN}"]
+    assert not secrets.exists()
+    assert [each["name"] for each in docker.containers()] == ["anothers"]
 
 
 def test_only_the_runs_that_are_named_go(work: Path) -> None:

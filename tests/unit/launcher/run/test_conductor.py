@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from launcher.check import Finding, Level
+from launcher.claims import locks
 from launcher.errors import CheckFailed, DevicesHeld, ExitCode, LostContact, StartFailed
-from launcher.hosts import Completed, HostError
+from launcher.hosts import Completed, HostError, RemoteError
 from launcher.hosts.fence import Fenced
 from launcher.run import conductor, heartbeat
+from launcher.run.collect import Incomplete
 from launcher.run.conductor import conduct
 from launcher.run.ground import Cancelled
 from tests.fakes import FENCED, Answer, says
@@ -189,6 +191,42 @@ def test_a_collect_that_fails_is_told_and_ends_nothing(fake_run) -> None:
     assert conduct(run.ground()).code is ExitCode.OK
     assert not run.course.collected
     assert "host beta: no space left" in next(e["message"] for e in run.events() if e["event"] == "error")
+
+
+def test_checkpoints_are_fetched_whatever_becomes_of_the_logs(fake_run, monkeypatch) -> None:
+    asked = []
+
+    def refuse(name: str):
+        def fetch(*_: object) -> None:
+            asked.append(name)
+            raise Incomplete([RemoteError(f"host beta: {name} cannot be read")], ())
+
+        return fetch
+
+    for name in ("collect", "collect_checkpoints"):
+        monkeypatch.setattr(conductor, name, refuse(name))
+    run = fake_run()
+    assert conduct(run.ground()).code is ExitCode.OK
+    assert asked == ["collect", "collect_checkpoints"]
+    told = [event["message"] for event in run.events() if event["event"] == "error"]
+    assert [f"{name} cannot be read" in words for name, words in zip(asked, told, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_secrets_go_and_devices_stay_locked_where_containers_cannot_be_removed(fake_run, monkeypatch) -> None:
+    run, without_secrets = fake_run(), []
+    ground = run.ground()
+    monkeypatch.setattr(locks, "remove_secrets", lambda host, *_: without_secrets.append(host.label))
+
+    def refuse(*_: object) -> None:
+        raise RemoteError("Docker does not answer")
+
+    monkeypatch.setattr(type(ground.runtime), "remove", refuse)
+    assert conduct(ground).code is ExitCode.OK
+    assert sorted(without_secrets) == ["alpha", "beta"]
+    assert (run.count("unlock"), run.count("finish")) == (0, 2)
 
 
 def test_what_cannot_be_unlocked_is_told(fake_run) -> None:
