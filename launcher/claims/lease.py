@@ -34,15 +34,17 @@ class Lease:
 
 
 def this_owner() -> str:
-    """A text that names this process for good: user, machine, pid, its start and the machine's boot."""
+    """A text that names this process for good: user, machine, pid, its start, the machine's boot, and where
+    that pid counts: containers of one machine have pids of their own.
+    """
     who = f"{_user()}@{socket.gethostname()}"
-    return f"{who} {os.getpid()} {_start_time(os.getpid())} {_BOOT_ID.read_text().strip()}"
+    return f"{who} {os.getpid()} {_start_time(os.getpid())} {_BOOT_ID.read_text().strip()} {_pids()}"
 
 
 def owner_is_dead(owner: str) -> bool:
-    """Whether the owner was a process of this machine that runs no more; False for other machines."""
+    """Whether the owner was a process that runs no more; False for those that cannot be seen from here."""
     fields = owner.split()
-    if len(fields) != 4 or not fields[1].isdigit() or fields[3] != _BOOT_ID.read_text().strip():
+    if len(fields) != 5 or not fields[1].isdigit() or fields[3:] != [_BOOT_ID.read_text().strip(), _pids()]:
         return False
     return _start_time(int(fields[1])) != fields[2]
 
@@ -56,6 +58,10 @@ def show(host: Host, run_dir: str) -> Lease:
 def take(host: Host, run_dir: str, epoch: int, owner: str) -> None:
     """Claim the lease of a run. Raises Fenced where a host has that epoch or a later one."""
     checked(host, script("take_lease"), run_dir, str(epoch), owner)
+
+
+def _pids() -> str:
+    return os.readlink("/proc/self/ns/pid")
 
 
 def _user() -> str:

@@ -87,11 +87,12 @@ def test_a_lease_of_a_dead_process_of_this_machine_is_not_fresh():
     sleeper = subprocess.Popen(["sleep", "100"])
     start = Path(f"/proc/{sleeper.pid}/stat").read_text().rpartition(") ")[2].split()[19]
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    owner = f"me@here {sleeper.pid} {start} {boot}"
+    owner = f"me@here {sleeper.pid} {start} {boot} {os.readlink('/proc/self/ns/pid')}"
     assert lease.Lease(1, 5.0, owner).is_fresh
     sleeper.kill()
     sleeper.wait()
     assert not lease.Lease(1, 5.0, owner).is_fresh
+    assert lease.Lease(1, 5.0, f"me@container {sleeper.pid} {start} {boot} pid:[1]").is_fresh
     assert lease.Lease(1, 5.0, f"me@elsewhere {sleeper.pid} {start} another-boot").is_fresh
     assert not lease.Lease(1, 61.0, "me@elsewhere 1 2 another-boot").is_fresh
     assert not lease.Lease(0, 0.0, "").is_fresh
