@@ -57,6 +57,9 @@ class _Refuse(paramiko.MissingHostKeyPolicy):
         raise UnknownHostKey(f"its host key {key.get_name()} {key.fingerprint} is not known")
 
 
+_CUT_OFF = ("Authentication timeout", "saw EOF")
+
+
 def open_connection(endpoint: Endpoint) -> fabric.Connection:
     """A connection that is open. Raises HostError that says why not, and what to do."""
     connection = _made(endpoint)
@@ -86,7 +89,9 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _is_no_entry(error: BaseException) -> bool:
-    """Whether the host does not let us in."""
+    """Whether the host does not let us in; Paramiko calls a log-in that was cut off that, too."""
+    if any(words in str(error) for words in _CUT_OFF):
+        return False
     return isinstance(error, AuthenticationException) or "No authentication methods" in str(error)
 
 

@@ -52,6 +52,12 @@ def test_who_is_not_let_in_is_told_what_to_do(host, server, until) -> None:
     until(lambda: server.live == 0)
 
 
+def test_a_log_in_that_is_cut_off_is_tried_again(host, server) -> None:
+    server.cut_auth = 1
+    assert host.run("echo well").out == "well\n"
+    assert server.connections == 2
+
+
 def test_a_port_on_which_nobody_listens(home) -> None:
     with pytest.raises(HostError, match=r"^host far: ann@127\.0\.0\.1:1: .*refused") as raised:
         home.host(port=1).run(":")
