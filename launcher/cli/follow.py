@@ -9,6 +9,7 @@ from launcher.cli.narrator import Narrator
 from launcher.cli.output import print_json, say
 from launcher.cli.summary import print_result
 from launcher.errors import ExitCode, LostContact
+from launcher.hosts import HostError
 from launcher.logs.sources import find_sources, load_plan
 from launcher.logs.tail import LogTail
 from launcher.run.events import Event, read_events
@@ -18,6 +19,8 @@ from launcher.smoke.findings import is_smoke
 _TICK = 0.1
 _START = 30.0
 """Seconds for a supervisor to show itself."""
+_PAUSE = 10.0
+"""Seconds before a host that did not answer is asked for its lines again."""
 _SPOKESMAN = "0"
 
 
@@ -60,6 +63,7 @@ class _Follower:
         self._quiet = quiet
         self._narrator = Narrator()
         self._tail: LogTail | None = None
+        self._not_before = 0.0
         self._error: Event | None = None
         """The last one."""
 
@@ -102,13 +106,25 @@ class _Follower:
             time.sleep(_TICK)
             return
         if self._tail is None:
-            plan = load_plan(self._directory, self._narrator.attempt)
-            sources, _ = find_sources(self._directory, plan, [_SPOKESMAN])
-            self._tail = LogTail(sources)
+            self._tail = self._find_tail(self._narrator.attempt)
+            return
         for _, line in self._tail.poll(_TICK):
             self._say(f"{'':11}[{_SPOKESMAN}] {line}")
         if self._tail.is_done:
             time.sleep(_TICK)
+
+    def _find_tail(self, attempt: int) -> LogTail | None:
+        """None where the host does not answer: the supervisor, who is patient, decides what that means."""
+        if time.monotonic() < self._not_before:
+            time.sleep(_TICK)
+            return None
+        try:
+            sources, _ = find_sources(self._directory, load_plan(self._directory, attempt), [_SPOKESMAN])
+        except HostError as error:
+            self._say(f"no lines of rank {_SPOKESMAN}: {error}; trying again, the run goes on")
+            self._not_before = time.monotonic() + _PAUSE
+            return None
+        return LogTail(sources)
 
     def _say_why_unknown(self) -> None:
         """To whom has seen no progress, where no result tells."""

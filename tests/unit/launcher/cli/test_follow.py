@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from launcher.cli import follow as follow_module
 from launcher.cli.follow import follow
 from launcher.errors import ExitCode
+from launcher.hosts import HostError
 from tests.stored_runs import StoredRuns
 
 
@@ -53,3 +55,19 @@ def test_where_the_result_says_all_nothing_more_is_said(runs, capsys):
     assert follow(run, quiet=True) == ExitCode.CANCELLED
     said = capsys.readouterr()
     assert said.err == "" and "cancelled (exit code 143)" in said.out
+
+
+def test_a_host_that_does_not_answer_for_once_ends_nothing(runs, capsys, monkeypatch):
+    run, asked = runs.make(), []
+    runs.begin(run)
+
+    def find(*_: object) -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            runs.finish(run, 0, "all ranks ended", attempts=[], metrics={}, seconds={})
+        raise HostError("host h1: no answer")
+
+    monkeypatch.setattr(follow_module, "find_sources", find)
+    monkeypatch.setattr(follow_module, "_PAUSE", 0.0)
+    assert follow(run) == ExitCode.OK
+    assert "no lines of rank 0: host h1: no answer; trying again, the run goes on" in capsys.readouterr().err
