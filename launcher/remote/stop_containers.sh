@@ -1,7 +1,7 @@
-# run directory, epoch, state directory, run, attempt, TERM or KILL: as stop.sh, of containers. The first process of a
-# container is signalled at once where this user may; Docker is asked to do the rest.
+# run directory, epoch, sudo or nothing, state directory, run, attempt, TERM or KILL: as stop.sh, of containers. The first
+# process of a container is signalled at once where this user may; Docker is asked to do the rest.
 fence "$1" "$2"
-state=$3 run=$4 attempt=$5 signal=$6
+by_sudo=$3 state=$4 run=$5 attempt=$6 signal=$7
 unended() { # keys that have begun and not ended
     for record in "$state"/*.host "$state"/*.pid; do
         key=${record##*/} key=${key%.*}

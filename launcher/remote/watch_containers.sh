@@ -1,6 +1,6 @@
-# state directory, seconds between looks, run, attempt, keys…: as watch.sh, of containers. Docker is asked where they
-# are, once; from then on the processes are looked at, as Docker's answer costs more than a look.
-state=$1 nap=$2 run=$3 attempt=$4 && shift 4
+# sudo or nothing, state directory, seconds between looks, run, attempt, keys…: as watch.sh, of containers. Docker is asked
+# where they are, once; from then on the processes are looked at, as Docker's answer costs more than a look.
+by_sudo=$1 state=$2 nap=$3 run=$4 attempt=$5 && shift 5
 running=' '
 locate() { # containers of this attempt: a record for each that runs, by the host's own pid
     ids=$(containers_of "$run" "$attempt" --all) && [ -n "$ids" ] || return 0
@@ -18,7 +18,8 @@ container_of() { # key
     containers_of "$run" "$attempt" --all --filter "label=launcher.rank=$1"
 }
 engine_logs() { # container: what it said, on both outputs
-    docker logs --tail 1 "$1" 2>&1 || sudo -n docker logs --tail 1 "$1" 2>&1
+    if [ -z "$by_sudo" ]; then docker logs --tail 1 "$1" 2>&1 && return; fi
+    sudo -n docker logs --tail 1 "$1" 2>&1
 }
 ask() { # key: what Docker knows of it: status, exit code, whether it was out of memory
     id=$(container_of "$1") || { echo unknown; return; }

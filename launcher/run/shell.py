@@ -22,6 +22,7 @@ from launcher.repeat import repeating
 from launcher.run import snapshot
 from launcher.run.launch import new_run_id
 from launcher.run.upload import upload_code
+from launcher.runtime import runtime_of
 from launcher.spec.job import Launch
 from launcher.spec.spec import Spec
 from launcher.spec.wording import no_host
@@ -79,7 +80,7 @@ def _enter(host: Host, bound: Plan, code: snapshot.Snapshot | None, *, terminal:
             words = docker_words(container, sudo=part.sudo, how=how)
             return host.attend(script("shell"), container.name, *words, terminal=terminal)
     finally:
-        _leave(host, part, run_id)
+        _leave(host, bound, part)
 
 
 def _renew(host: Host, part: HostPlan, run_id: str) -> None:
@@ -88,13 +89,13 @@ def _renew(host: Host, part: HostPlan, run_id: str) -> None:
         locks.renew(host, part, _EPOCH, run_id)
 
 
-def _leave(host: Host, part: HostPlan, run_id: str) -> None:
+def _leave(host: Host, bound: Plan, part: HostPlan) -> None:
     """Nothing stays; what one step cannot do keeps no other from being done."""
     try:
-        checked(host, script("remove_containers"), part.run_dir, str(_EPOCH), run_id)
+        runtime_of(bound.runtime).remove(host, bound, part, _EPOCH)
     finally:
         try:
-            locks.release(host, part, _EPOCH, run_id)
+            locks.release(host, part, _EPOCH, bound.binding.run_id)
         finally:
             checked(host, script("finish"), part.run_dir, str(_EPOCH), "0")
 

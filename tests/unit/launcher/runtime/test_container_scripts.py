@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +226,18 @@ def test_containers_that_cannot_be_removed_are_told(gang: Gang) -> None:
     gang.docker.set(keeps=True)
     with pytest.raises(RemoteError, match=r"containers of this run cannot be removed: 0+1"):
         RUNTIME.remove(HOST, gang.plan, gang.part, 1)
+
+
+def test_who_has_a_docker_of_their_own_finds_the_ranks_in_that_of_sudo(gang: Gang) -> None:
+    gang.part = replace(gang.part, sudo=True)
+    gang.docker.set(another_without_sudo=True)
+    first, second = gang.start("0"), gang.start("1")
+    stream = gang.watch()
+    assert lines(stream, lambda told: len(told) == 2) == [f"running 0 {first.pid}", f"running 1 {second.pid}"]
+    stream.close()
+    for record in gang.state.glob("*.host"):
+        record.unlink()  # Docker alone can end them
+    gang.stop(kill=True)
+    assert first.wait(10) == second.wait(10) == -signal.SIGKILL
+    RUNTIME.remove(HOST, gang.plan, gang.part, 1)
+    assert gang.docker.containers() == []
