@@ -47,12 +47,18 @@ def acquire(host: Host, part: HostPlan, epoch: int, run: str, owner: str) -> Non
     done = host.run(script("lock"), *words)
     if done.code == _HELD:
         raise DevicesHeld(
-            f"host {host.label}: {describe(parse_holders(done.out))}",
-            hint="wait for that run, or end it: launcher cancel RUN; other devices: --set cluster.devices=…",
+            f"host {host.label}: {describe(parse_holders(done.out))}", hint=_hint(done.err.strip())
         )
     if done.code:
         error = Fenced if done.code == FENCED else RemoteError
         raise error(f"host {host.label}: {done.err.strip()}")
+
+
+def _hint(left: str) -> str:
+    """`left`: paths of locks of other users whose runs are over."""
+    if left:
+        return f"that run is over, but its locks are another user's: on the host, as root, rm -rf {left}"
+    return "wait for that run, or end it: launcher cancel RUN; other devices: --set cluster.devices=…"
 
 
 def parse_holders(text: str) -> list[Holder]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from launcher.check.facts import parse_facts
 from launcher.check.questions import check_script
 from launcher.claims import lease, locks
 from launcher.errors import DevicesHeld
-from launcher.hosts import LocalHost
+from launcher.hosts import Completed, LocalHost
+from launcher.hosts.command import command_line
 from launcher.hosts.fence import Fenced
 from launcher.remote import script
 
@@ -159,6 +161,36 @@ def test_a_lock_that_nobody_touches_is_stolen_by_exactly_one(parts, root, tmp_pa
         winners = [number for number, won in enumerate(pool.map(steal, range(6))) if won]
     assert len(winners) == 1
     assert {holder.run for holder in show(parts["a"].locks)} == {f"t{winners[0]}"}
+
+
+class Stranger:
+    """This machine, as another user."""
+
+    label = "here"
+
+    def run(self, script: str, *words: str, **_: object) -> Completed:
+        line = command_line(script, words)
+        as_another = ["setpriv", "--reuid=4343", "--regid=4343", "--clear-groups", "sh", "-c", line]
+        done = subprocess.run(as_another, capture_output=True, text=True)
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="two users are needed: root")
+def test_who_may_not_take_what_another_user_has_left_is_told_who_may(parts, monkeypatch):
+    with tempfile.TemporaryDirectory() as public:
+        Path(public).chmod(0o777)
+        root = Path(public) / "locks"
+        monkeypatch.setattr(locks, "LOCKS", str(root))
+        acquire(parts, "a")
+        mine = Part(f"{public}/run", ("cpu-0",))
+        lease.take(Stranger(), mine.run_dir, 1, "me")  # type: ignore[arg-type]
+        with pytest.raises(DevicesHeld) as held:
+            locks.acquire(Stranger(), mine, 1, "b", "b@here 1 2 3")  # type: ignore[arg-type]
+        assert held.value.hint.startswith("wait for that run")
+        make_stale(root, "cpu-0")
+        with pytest.raises(DevicesHeld) as held:
+            locks.acquire(Stranger(), mine, 1, "b", "b@here 1 2 3")  # type: ignore[arg-type]
+        assert held.value.hint.endswith(f"as root, rm -rf {root}/cpu-0")
 
 
 def test_a_lock_whose_ranks_still_run_is_not_stolen(parts, root):
