@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from launcher.run.collect.place import Place
 _GZIP = 31
 """What zlib calls a stream with a gzip header, and the largest window."""
 _BLOCK = 1 << 20
+_SILENCE = 120.0
+"""Seconds without a byte after which a host hangs: bytes are read from its disk and sent at once."""
 _WORDS = 64_000
 """Bytes of words that one call of a script may have."""
 _SPECIAL = re.compile(rb"[^A-Za-z0-9_./-]")
@@ -111,7 +114,7 @@ class _Contents:
 def _inflated(stream: Stream, label: str, tally: Tally) -> Iterator[bytes]:
     """Blocks of a gzip stream, never larger than 1 MiB. Raises HostError at its end."""
     gzip = zlib.decompressobj(wbits=_GZIP)
-    while data := stream.read():
+    while data := _read(stream, label):
         tally.received += len(data)
         while data:
             try:
@@ -120,3 +123,12 @@ def _inflated(stream: Stream, label: str, tally: Tally) -> Iterator[bytes]:
                 raise HostError(f"host {label}: its stream of files is garbled: {error}") from error
             data = gzip.unconsumed_tail
     raise HostError(f"host {label}: its stream of files ended too early")
+
+
+def _read(stream: Stream, label: str) -> bytes:
+    """What comes next, nothing at the end. Raises HostError, also where it takes too long."""
+    waiting = select.poll()
+    waiting.register(stream.fileno(), select.POLLIN)
+    if not waiting.poll(_SILENCE * 1000):
+        raise HostError(f"host {label}: no byte of its files came for {_SILENCE:g} s")
+    return stream.read()

@@ -6,6 +6,7 @@ import os
 import random
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from launcher.hosts import Endpoint, connect
 from launcher.hosts.ssh import SshHost
-from launcher.run.collect import one_host
+from launcher.run.collect import one_host, receive
 from launcher.run.collect.listing import Source
 from launcher.run.collect.one_host import bring
 from launcher.run.collect.place import Place
@@ -47,6 +48,25 @@ def there(tmp_path: Path) -> Path:
     (tmp_path / "there/LOG0").mkdir(parents=True)
     (tmp_path / "here").mkdir()
     return tmp_path / "there"
+
+
+def test_a_host_that_hangs_is_given_up(
+    far: tuple[SshServer, SshHost], there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, host = far
+    (there / "LOG0/log.txt").write_text("all of it\n")
+    shell, goes_on = server.handler, threading.Event()
+
+    def is_listing(command: str) -> bool:
+        return b"problem" in b64decode(command.partition("printf %s ")[2].partition(" ")[0])
+
+    server.handler = lambda command, channel: (
+        shell(command, channel) if is_listing(command) else int(goes_on.wait(60))
+    )
+    monkeypatch.setattr(receive, "_SILENCE", 0.2)
+    brought = bring(Source(host, str(there), ("LOG0",)), Place(tmp_path / "here"))
+    goes_on.set()
+    assert "no byte of its files came for 0.2 s" in str(brought.failure)
 
 
 def test_any_name(far: tuple[SshServer, SshHost], there: Path, tmp_path: Path) -> None:
