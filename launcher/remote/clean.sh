@@ -11,8 +11,8 @@ found() { # what, name, path: already under the name that is removed
     fi
     printf '%s %s %s\n' "$1" "$2" "${size:-0}"
 }
-has_attempts() { # run directory
-    for directory in "$1"/attempt-*; do [ ! -d "$directory" ] || return 0; done
+has_attempts() { # run directory; a shell that was killed leaves an attempt without a plan
+    for directory in "$1"/attempt-*; do [ ! -f "$directory/plan.json" ] || return 0; done
     return 1
 }
 why_not() { # run directory, run, epoch: empty if the run may go

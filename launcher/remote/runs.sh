@@ -7,7 +7,7 @@ for run_dir in "$1"/runs/*; do
     for directory in "$run_dir"/attempt-*; do
         number=${directory##*/attempt-}
         case $number in '' | *[!0-9]*) continue ;; esac
-        [ "$number" -le "$attempt" ] || attempt=$number
+        [ ! -f "$directory/plan.json" ] || [ "$number" -le "$attempt" ] || attempt=$number # of a shell there is none
         for record in "$directory"/state/*.pid; do alive "$record" && living=$((living + 1)); done
     done
     renewed=$(cat "$run_dir/lease/renewed" 2>/dev/null || echo 0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 from launcher.claims import lease, locks
 from launcher.claims.lease import RENEWAL
@@ -56,9 +59,25 @@ def open_shell(spec: Spec, label: str | None, *, terminal: bool) -> int:
         owners = {where: owner_on(host)}
         digest = code.digest if code else "none"
         bound = plan(spec, Binding(run_id=run_id, attempt="1", owners=owners, code=digest))
-        return _enter(host, bound, code, terminal=terminal)
+        with _leaving_in_order():
+            return _enter(host, bound, code, terminal=terminal)
     finally:
         host.close()
+
+
+@contextmanager
+def _leaving_in_order() -> Iterator[None]:
+    """A terminal that is closed (SIGHUP), and SIGTERM, end a shell as an error does: nothing stays."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _code(spec: Spec) -> snapshot.Snapshot | None:

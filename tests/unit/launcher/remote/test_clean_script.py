@@ -96,6 +96,14 @@ def test_what_a_run_could_not_let_go_of_at_its_end_goes_with_it(work: Path, dock
     assert [each["name"] for each in docker.containers()] == ["anothers"]
 
 
+def test_what_a_killed_shell_has_left_goes(work: Path) -> None:
+    run = make_run(work, RUN, finished=False)
+    assert LocalHost().run(script("runs"), str(work)).out.split()[3:6] == ["-", "1", "0"]
+    (run / "attempt-1/plan.json").unlink()
+    assert LocalHost().run(script("runs"), str(work)).out.split()[3:6] == ["-", "0", "0"]
+    assert clean(work, "remove", RUN, "1") == [f"run {RUN}"]
+
+
 def test_only_the_runs_that_are_named_go(work: Path) -> None:
     make_run(work, RUN)
     other = make_run(work, OTHER)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,18 @@ def test_a_shell_gets_one_device_and_leaves_nothing(here, docker: FakeDocker, tm
     assert list((tmp_path / "locks").iterdir()) == []
     assert list((tmp_path / "work/runs").iterdir()) == []
     assert [code.name for code in (tmp_path / "work/code").glob("*/main.py")] == ["main.py"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_closed_terminal_leaves_nothing_either(
+    here, docker: FakeDocker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(LocalHost, "attend", lambda *_, **__: os.kill(os.getpid(), number))
+    with pytest.raises(SystemExit) as ended:
+        open_shell(here, None, terminal=False)
+    assert ended.value.code == 128 + number
+    assert list((tmp_path / "locks").iterdir()) == []
+    assert list((tmp_path / "work/runs").iterdir()) == []
 
 
 def test_its_exit_code_is_what_the_command_gives(here, docker: FakeDocker) -> None:

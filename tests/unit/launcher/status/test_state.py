@@ -160,8 +160,8 @@ def test_a_fresh_lease_elsewhere_is_a_run_that_goes_on():
 
 
 def test_a_fresh_lease_of_a_dead_owner_is_none():
-    user, pid, start, boot = this_owner().split()
-    dead = f"{user} {pid} {int(start) - 1} {boot}"
+    user, pid, start, boot, pids = this_owner().split()
+    dead = f"{user} {pid} {int(start) - 1} {boot} {pids}"
     assert judge_traces([trace(age=1.0, owner=dead, living=2)]).standing is Standing.ALONE
 
 
