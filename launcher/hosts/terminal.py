@@ -19,9 +19,9 @@ _PIECE = 65536
 
 
 def attend(channel: paramiko.Channel, command: str, *, terminal: bool) -> int:
-    """Run a command on an open channel until it ends; its exit code, 255 where contact is lost.
+    """Run a command on an open channel until it ends; its exit code.
 
-    With a `terminal` keys go there as they are pressed, Ctrl-C too.
+    With a `terminal` keys go there as they are pressed, Ctrl-C too. Raises EOFError where no exit code comes.
     """
     if terminal:
         columns, lines = shutil.get_terminal_size()
@@ -34,7 +34,9 @@ def attend(channel: paramiko.Channel, command: str, *, terminal: bool) -> int:
         _pour(channel.recv, sys.stdout.fileno())
         errors.join()
         channel.status_event.wait()
-    return channel.exit_status if channel.exit_status >= 0 else 255
+    if channel.exit_status < 0:
+        raise EOFError("no exit code came: the connection broke, or the command was killed there")
+    return channel.exit_status
 
 
 def _send(channel: paramiko.Channel) -> None:

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import paramiko
 import pytest
 
-from launcher.hosts import LocalHost
+from launcher.hosts import HostError, LocalHost
 from tests.ssh_server import Policy
 
 
@@ -77,7 +77,8 @@ def test_a_script_may_end_before_its_input(host, give) -> None:
 def test_a_script_without_an_exit_code_is_lost_contact(host, server, give) -> None:
     give()
     server.handler = lambda command, channel: None
-    assert host.attend(":", terminal=False) == 255
+    with pytest.raises(HostError, match="contact lost: no exit code came"):
+        host.attend(":", terminal=False)
 
 
 def test_on_this_machine_too(capfd) -> None:
@@ -199,5 +200,6 @@ def test_the_size_of_the_terminal_is_followed(host, server, screen, asked, until
 def test_the_terminal_is_ours_again_when_contact_is_lost(host, server, screen, asked) -> None:
     server.handler = lambda command, channel: server.drop()
     screen.show()
-    assert host.attend("x", terminal=True) == 255
+    with pytest.raises(HostError, match="contact lost: no exit code came"):
+        host.attend("x", terminal=True)
     assert termios.tcgetattr(screen.theirs) == screen.settings
