@@ -57,6 +57,16 @@ SSHD = "cp /etc/ssh/testbed_config /tmp/sshd; printf '{line}\\n' >>/etc/ssh/test
 RELOAD = "kill -HUP $(cat /run/sshd.pid); sleep 0.5"
 
 
+def test_a_login_shell_that_prints(checks):
+    """Docker's words begin with that, too."""
+    greeting = 'ForceCommand echo Welcome; eval "$SSH_ORIGINAL_COMMAND"'
+    undo = f"cp /tmp/sshd /etc/ssh/testbed_config; {RELOAD}"
+    with checks.doing("h2", SSHD.format(line=greeting) + RELOAD, undo):
+        both = found("login shell") | found("docker")
+        checks.assert_found(both, "prints 'Welcome' before every script", "case $- in")
+    checks.assert_good()
+
+
 @pytest.mark.full
 def test_too_few_sessions(checks):
     undo = f"cp /tmp/sshd /etc/ssh/testbed_config; {RELOAD}"
