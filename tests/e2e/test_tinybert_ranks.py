@@ -117,6 +117,31 @@ def test_two_ranks_that_resume_equal_two_unbroken_ones_bit_by_bit(
         np.testing.assert_array_equal(values, unbroken[name], err_msg=name)
 
 
+def test_pretraining_that_is_killed_as_it_saves_goes_on_bit_by_bit(
+    data: Path, one_rank: Path, tmp_path: Path
+) -> None:
+    models = {}
+    for name, kills in (("unbroken", ()), ("killed", (3,))):
+        command = [*_command("pretrain", data, tmp_path / name, one_rank), "--resume"]
+        command[-5:-1] = ["--steps", "5", "--checkpoint-every", "1"]
+        for step in kills:
+            with subprocess.Popen(command, env=environment(tmp_path / name / "LOG0")) as process:
+                _wait_for_step(tmp_path / name / "checkpoints", step)
+                process.kill()
+        subprocess.run(command, env=environment(tmp_path / name / "LOG0"), timeout=SECONDS, check=True)
+        models[name] = _model(tmp_path / name, "pretrain")
+    for name, values in models["killed"].items():
+        np.testing.assert_array_equal(values, models["unbroken"][name], err_msg=name)
+
+
+def _wait_for_step(checkpoints: Path, step: int) -> None:
+    """Until a checkpoint is there, or about to be: what is written by rename has a hidden name before."""
+    deadline = time.monotonic() + SECONDS
+    while not any(checkpoints.glob(f"*step-{step:08d}*")) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert any(checkpoints.glob(f"*step-{step:08d}*"))
+
+
 def test_a_rank_that_cannot_read_its_data_ends_with_a_message(one_rank: Path, tmp_path: Path) -> None:
     """The other rank waits for it then; ending that one is the launcher's task."""
     (tmp_path / "data").mkdir()
