@@ -19,7 +19,7 @@ why_not() { # run directory, run, epoch: empty if the run may go
     if [ ! -O "$1" ] || [ -L "$1" ]; then echo "it belongs to somebody else"
     elif [ ! -e "$1/finished" ] && has_attempts "$1"; then echo "it has not ended"
     elif [ "$(highest_epoch "$1")" != "$3" ]; then echo "another launcher has taken it over"
-    elif has_live_ranks "$1" "$2"; then echo "its ranks live"
+    elif has_live_ranks "$1" "$2"; then echo "its ranks live, or Docker does not answer"
     else
         for directory in "$1"/attempt-*; do
             [ -z "$(labelled "$2" "${directory##*-}")" ] || { echo "processes of it live"; return; }
@@ -28,8 +28,8 @@ why_not() { # run directory, run, epoch: empty if the run may go
 }
 remove_rest() { # run, its directory: what it could not let go of when it ended; says why where that still cannot go
     rm -rf "/dev/shm/launcher-$(id -u)/$1"
-    grep -qs '"container": {' "$2"/attempt-*/plan.json || return 0
-    ids=$(containers_of "$1" "" --all) || { echo "Docker does not answer: containers of it may be left"; return; }
+    is_in_containers "$2" || return 0
+    ids=$(containers_of "$1" "" --all) || { echo "Docker does not answer"; return; }
     [ -z "$ids" ] || engine rm --volumes $ids >/dev/null || echo "containers of it cannot be removed"
 }
 clean_run() { # run, epoch: renamed before it goes, so that nobody takes over half of a run

@@ -91,11 +91,16 @@ containers_of() { # run, attempt or nothing, more words for docker ps: their ids
     engine ps --quiet --no-trunc --filter "label=launcher.run=$of_run" --filter "label=launcher.owner=$(id -u)" \
         ${of_attempt:+--filter "label=launcher.attempt=$of_attempt"} "$@"
 }
-has_live_ranks() { # run directory, run: processes, containers that a watch has seen, and others
+is_in_containers() { # run directory: as its plan says
+    grep -qs '"container": {' "$1"/attempt-*/plan.json
+}
+has_live_ranks() { # run directory, run: processes, containers that a watch has seen, and others; no answer is not none
     for record in "$1"/attempt-*/state/*.pid "$1"/attempt-*/state/*.host; do
         alive "$record" && return 0
     done
-    command -v docker >/dev/null && [ -n "$(engine ps --quiet --filter "label=launcher.run=$2")" ]
+    command -v docker >/dev/null || return 1
+    found=$(engine ps --quiet --filter "label=launcher.run=$2") || { is_in_containers "$1"; return; }
+    [ -n "$found" ]
 }
 is_stale() { # lock
     touched=$(cat "$1/touched" 2>/dev/null)

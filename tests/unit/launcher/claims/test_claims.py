@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -161,6 +162,20 @@ def test_a_lock_that_nobody_touches_is_stolen_by_exactly_one(parts, root, tmp_pa
         winners = [number for number, won in enumerate(pool.map(steal, range(6))) if won]
     assert len(winners) == 1
     assert {holder.run for holder in show(parts["a"].locks)} == {f"t{winners[0]}"}
+
+
+def test_a_lock_is_not_stolen_while_docker_does_not_say_what_runs(parts, root, docker):
+    acquire(parts, "a")
+    for name in parts["a"].locks:
+        make_stale(root, name)
+    plan = Path(parts["a"].run_dir) / "attempt-1/plan.json"
+    plan.parent.mkdir()
+    plan.write_text(json.dumps({"members": [{"container": {"name": "x"}}]}, indent=1))
+    docker.set(refusal="no daemon")
+    with pytest.raises(DevicesHeld):
+        acquire(parts, "b")
+    docker.set(refusal="")
+    acquire(parts, "b")
 
 
 class Stranger:
