@@ -95,7 +95,11 @@ def test_two_ranks_make_pretraining_data(place: LocalPlace):
     given += [f"--corpus={text}/*.txt", f"--vocab={vocab}", f"--out={alone}", "--stream", "--workers=1"]
     assert pretraining_data(given) == 0
     made = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert sorted(made) == ["manifest.json", *(f"part-0000{shard}-of-00002.tfrecord" for shard in range(2))]
+    assert sorted(made) == [
+        ".lock",
+        "manifest.json",
+        *(f"part-0000{shard}-of-00002.tfrecord" for shard in range(2)),
+    ]
     assert made == {path.name: path.read_bytes() for path in alone.iterdir()}
     first, second = logs(place)
     assert "shard 0: " in first and "shard 1: " not in first
