@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from tests.cluster.checks import Checks
+from tests.cluster.images.golden import SMALL
 
 full = pytest.mark.full
 ON_NFS = 'case "$*" in *-f*"{path}"*) echo 1000000 4096 nfs ;; *) exec /usr/bin/stat "$@" ;; esac'
@@ -221,6 +222,16 @@ def test_docker_that_does_not_let_the_user_in(checks, bed):
         "cp /tmp/group /etc/group",
     ):
         checks.assert_found(found("docker"), "permission denied", "group docker")
+    checks.assert_good()
+
+
+@full
+def test_an_image_that_is_not_the_same_everywhere(checks, bed):
+    change = f"docker tag {SMALL} kept; docker run --name changed {SMALL} true; docker commit changed {SMALL}"
+    with checks.doing("h2", change, f"docker tag kept {SMALL} && docker rm changed && docker rmi kept"):
+        checks.assert_found(
+            found("image"), f"image {SMALL}:latest is ", " on h1", "launcher image push", "--from h1"
+        )
     checks.assert_good()
 
 

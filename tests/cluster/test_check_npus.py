@@ -54,6 +54,7 @@ def test_npus_that_are_well(checks):
 
 ANSWERS = [
     ({"health.1": "Critical"}, "health", "error", "the health of NPU 1 is Critical"),
+    ({"health.1": "UNKNOWN"}, "health", "warning", "the health of NPU 1 is UNKNOWN"),
     ({"health.0": "Warning"}, "health", "warning", "the health of NPU 0 is Warning"),
     ({"link.1": "DOWN"}, "link", "error", "the link of NPU 1 is DOWN"),
     ({"net_health.0": "Fault"}, "net_health", "error", "the net health of NPU 0 is Fault"),
@@ -227,8 +228,9 @@ def test_a_part_of_the_driver_that_is_not_there(checks):
 
 
 @full
-def test_a_container_that_has_a_device(checks, bed):
-    bed.exec("h2", f"docker run -d --init --name stranger --device /dev/davinci1 {SMALL} sleep 600")
+@pytest.mark.parametrize("given", ["--device /dev/davinci1", "--privileged"])
+def test_a_container_that_has_a_device(checks, bed, given):
+    bed.exec("h2", f"docker run -d --init --name stranger {given} {SMALL} sleep 600")
     checks.assert_found(
         found("containers"), "/dev/davinci1 is in use by container stranger", "docker stop stranger"
     )
