@@ -25,8 +25,10 @@ ROWS = [
 @pytest.fixture
 def inputs(tmp_path: Path) -> dict[str, Path]:
     """What the job's volumes hold, by their names: a teacher that knows nothing, rows of two parts."""
+    import mindspore
     from tinybert.models.bert import BertForPreTraining
 
+    mindspore.set_seed(1)  # how many words a teacher proposes depends on its weights
     size = ModelConfig(len(TOKENS), 8, 1, 2, 16, max_position_embeddings=32, initializer_range=0.5)
     tensors = {name: value.asnumpy() for name, value in BertForPreTraining(size).parameters_and_names()}
     write_model(tmp_path / "teacher", {"model.safetensors": tensors}, {"model": size.to_dict()})
@@ -42,7 +44,7 @@ def test_two_ranks_augment_what_one_process_does(place: LocalPlace, inputs: dict
     place.run_well("augment", "ranks=2", *small, *volumes, "script.parameters.candidates=3")
     made = (inputs["output"] / "train.tsv").read_text().splitlines()
     assert [line for line in made if line in set(ROWS)] == ROWS
-    assert len(made) > 4000
+    assert len(made) > 1.5 * len(ROWS)
     assert made[0] == "sentence\tlabel"
 
     alone = [sys.executable, "-m", "tinybert.augment", "--task=sst2", "--candidates=3", "--device=cpu"]
