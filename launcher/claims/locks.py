@@ -55,9 +55,12 @@ def acquire(host: Host, part: HostPlan, epoch: int, run: str, owner: str) -> Non
 
 
 def _hint(left: str) -> str:
-    """`left`: paths of locks of other users whose runs are over."""
+    """`left`: paths of stale locks of other users."""
     if left:
-        return f"that run is over, but its locks are another user's: on the host, as root, rm -rf {left}"
+        return (
+            "no rank of that run was seen, and its locks are another user's: "
+            f"if it is over, on the host, as root, rm -rf {left}"
+        )
     return "wait for that run, or end it: launcher cancel RUN; other devices: --set cluster.devices=…"
 
 

@@ -1,5 +1,5 @@
-# run directory, epoch, directory of locks, run, owner, locks…: take all locks or none. On errors: those of other users
-# that nobody uses any more, but that only they and root can remove (the directory is sticky)
+# run directory, epoch, directory of locks, run, owner, locks…: take all locks or none. On errors, where nobody uses
+# any of those that are held: their paths; only their owners and root can remove them (the directory is sticky)
 fence "$1" "$2"
 run_dir=$1 root=$3 run=$4 owner=$5 && shift 5
 [ -d "$root" ] || { mkdir -p "$root" && chmod 1777 "$root"; } || exit 1
@@ -24,7 +24,7 @@ get() { # lock: ours already, free, or left by a run that is no more
 word() { # lock, name, what stands for it where it is not there
     cat "$1/$2" 2>/dev/null || echo "$3"
 }
-held= taken= left=
+held= taken= left= in_use=
 for name; do # in one order and none after the first that is held: of two launchers one gets all
     lock=$root/$name
     if [ -z "$held" ]; then
@@ -32,12 +32,12 @@ for name; do # in one order and none after the first that is held: of two launch
     elif [ ! -d "$lock" ] || [ "$(word "$lock" run -)" = "$run" ]; then
         continue
     fi
-    [ -O "$lock" ] || ! is_stale "$lock" || left="$left $lock"
+    if [ ! -O "$lock" ] && is_stale "$lock"; then left="$left $lock"; else in_use=yes; fi
     held="$held$name $(word "$lock" run unknown) $(word "$lock" since 0) $(word "$lock" owner unknown)
 "
 done
 [ -n "$held" ] || exit 0
 for name in $taken; do drop "$root/$name" "$run"; done
 printf '%s' "$held"
-printf '%s\n' "$left" >&2
+[ -n "$in_use" ] || printf '%s\n' "$left" >&2
 exit "$HELD"

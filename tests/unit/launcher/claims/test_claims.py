@@ -202,6 +202,11 @@ def test_who_may_not_take_what_another_user_has_left_is_told_who_may(parts, monk
         with pytest.raises(DevicesHeld) as held:
             locks.acquire(Stranger(), mine, 1, "b", "b@here 1 2 3")  # type: ignore[arg-type]
         assert held.value.hint.startswith("wait for that run")
+        make_stale(root, "cpu-1")
+        both = Part(mine.run_dir, ("cpu-0", "cpu-1"))
+        with pytest.raises(DevicesHeld) as held:
+            locks.acquire(Stranger(), both, 1, "b", "b@here 1 2 3")  # type: ignore[arg-type]
+        assert held.value.hint.startswith("wait for that run")  # another of its locks is touched: it lives
         make_stale(root, "cpu-0")
         with pytest.raises(DevicesHeld) as held:
             locks.acquire(Stranger(), mine, 1, "b", "b@here 1 2 3")  # type: ignore[arg-type]
