@@ -40,8 +40,13 @@ def exec_(
     member = _member(plan, rank)
     host = connect(directory.endpoints()[member.host])
     terminal = _is_terminal()
-    sudo = "sudo" if plan.host(member.host).sudo else ""
-    words = (sudo, plan.binding.run_id, plan.binding.attempt, member.key, *command)
+    words = (
+        plan.host(member.host).sudo_word,
+        plan.binding.run_id,
+        plan.binding.attempt,
+        member.key,
+        *command,
+    )
     try:
         code = host.attend(script("exec"), "yes" if terminal else "no", *words, terminal=terminal)
     finally:

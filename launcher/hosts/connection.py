@@ -34,6 +34,8 @@ PACE = 0.1
 """Seconds between two new connections to one endpoint: sshd refuses bursts (MaxStartups 10:30:100)."""
 _TRIES = 5
 _SSH_PORT = 22
+_CUT_OFF = ("Authentication timeout", "saw EOF")
+"""What Paramiko says of a log-in that was cut off, which it calls one that was refused."""
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it prints tracebacks of what it raises, too
 
@@ -55,9 +57,6 @@ class _Transport(paramiko.Transport):
 class _Refuse(paramiko.MissingHostKeyPolicy):
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
         raise UnknownHostKey(f"its host key {key.get_name()} {key.fingerprint} is not known")
-
-
-_CUT_OFF = ("Authentication timeout", "saw EOF")
 
 
 def open_connection(endpoint: Endpoint) -> fabric.Connection:
@@ -89,7 +88,7 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _is_no_entry(error: BaseException) -> bool:
-    """Whether the host does not let us in; Paramiko calls a log-in that was cut off that, too."""
+    """Whether the host does not let us in."""
     if any(words in str(error) for words in _CUT_OFF):
         return False
     return isinstance(error, AuthenticationException) or "No authentication methods" in str(error)

@@ -103,6 +103,11 @@ class HostPlan:
     files: tuple[tuple[str, str], ...]
     """(name in the attempt's directory, text): the scripts. The rank table is the same on all hosts."""
 
+    @property
+    def sudo_word(self) -> str:
+        """`sudo` as scripts take it, or nothing."""
+        return "sudo" if self.sudo else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

@@ -82,9 +82,12 @@ docker_as() { # sudo or nothing, words: Docker as the cluster file says
     if [ -n "$1" ]; then shift && sudo -n docker "$@"; else shift && docker "$@"; fi
 }
 by_sudo= # whether the run's containers are made through sudo: this user may have a Docker of their own
-engine() { # words: Docker, through sudo where the run goes that way, or where this user may not call it
-    if [ -z "$by_sudo" ]; then docker "$@" 2>/dev/null && return; fi
-    sudo -n docker "$@" 2>/dev/null
+engine_aloud() { # words: Docker, through sudo where the run goes that way, or where this user may not call it
+    if [ -z "$by_sudo" ]; then docker "$@" && return; fi
+    sudo -n docker "$@"
+}
+engine() { # the same without its errors
+    engine_aloud "$@" 2>/dev/null
 }
 containers_of() { # run, attempt or nothing, more words for docker ps: their ids
     of_run=$1 of_attempt=$2 && shift 2

@@ -18,8 +18,7 @@ container_of() { # key
     containers_of "$run" "$attempt" --all --filter "label=launcher.rank=$1"
 }
 engine_logs() { # container: what it said, on both outputs
-    if [ -z "$by_sudo" ]; then docker logs --tail 1 "$1" 2>&1 && return; fi
-    sudo -n docker logs --tail 1 "$1" 2>&1
+    engine_aloud logs --tail 1 "$1" 2>&1
 }
 ask() { # key: what Docker knows of it: status, exit code, whether it was out of memory
     id=$(container_of "$1") || { echo unknown; return; }

@@ -52,11 +52,17 @@ class ContainerRuntime:
             opened.close()
 
     def watch(self, host: Host, plan: Plan, part: HostPlan) -> Stream:
-        words = (_sudo(part), f"{part.attempt_dir}/state", _LOOK, plan.binding.run_id, plan.binding.attempt)
+        words = (
+            part.sudo_word,
+            f"{part.attempt_dir}/state",
+            _LOOK,
+            plan.binding.run_id,
+            plan.binding.attempt,
+        )
         return host.stream(script("watch_containers"), *words, *part.members)
 
     def stop(self, host: Host, plan: Plan, part: HostPlan, epoch: int, *, kill: bool) -> None:
-        words = (_sudo(part), f"{part.attempt_dir}/state", plan.binding.run_id, plan.binding.attempt)
+        words = (part.sudo_word, f"{part.attempt_dir}/state", plan.binding.run_id, plan.binding.attempt)
         signal = "KILL" if kill else "TERM"
         text = script("stop_containers")
         checked(host, text, part.run_dir, str(epoch), *words, signal, timeout=_STOP_TIMEOUT)
@@ -70,12 +76,8 @@ class ContainerRuntime:
             opened.close()
 
     def remove(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
-        words = (part.run_dir, str(epoch), _sudo(part), plan.binding.run_id)
+        words = (part.run_dir, str(epoch), part.sudo_word, plan.binding.run_id)
         checked(host, script("remove_containers"), *words, timeout=_REMOVE_TIMEOUT)
-
-
-def _sudo(part: HostPlan) -> str:
-    return "sudo" if part.sudo else ""
 
 
 def _engine(host: Host, plan: Plan, part: HostPlan, epoch: int) -> Engine:

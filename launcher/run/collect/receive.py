@@ -114,7 +114,7 @@ class _Contents:
 def _inflated(stream: Stream, label: str, tally: Tally) -> Iterator[bytes]:
     """Blocks of a gzip stream, never larger than 1 MiB. Raises HostError at its end."""
     gzip = zlib.decompressobj(wbits=_GZIP)
-    while data := _read(stream, label):
+    for data in _bytes_of(stream, label):
         tally.received += len(data)
         while data:
             try:
@@ -125,10 +125,12 @@ def _inflated(stream: Stream, label: str, tally: Tally) -> Iterator[bytes]:
     raise HostError(f"host {label}: its stream of files ended too early")
 
 
-def _read(stream: Stream, label: str) -> bytes:
-    """What comes next, nothing at the end. Raises HostError, also where it takes too long."""
+def _bytes_of(stream: Stream, label: str) -> Iterator[bytes]:
+    """What comes, until the end. Raises HostError, also where it takes too long."""
     waiting = select.poll()
     waiting.register(stream.fileno(), select.POLLIN)
-    if not waiting.poll(_SILENCE * 1000):
-        raise HostError(f"host {label}: no byte of its files came for {_SILENCE:g} s")
-    return stream.read()
+    while waiting.poll(_SILENCE * 1000):
+        if not (data := stream.read()):
+            return
+        yield data
+    raise HostError(f"host {label}: no byte of its files came for {_SILENCE:g} s")
