@@ -44,7 +44,7 @@ def test_two_ranks_augment_what_one_process_does(place: LocalPlace, inputs: dict
     place.run_well("augment", "ranks=2", *small, *volumes, "script.parameters.candidates=3")
     made = (inputs["output"] / "train.tsv").read_text().splitlines()
     assert [line for line in made if line in set(ROWS)] == ROWS
-    assert len(made) > 1.5 * len(ROWS)
+    assert len(made) > 4000
     assert made[0] == "sentence\tlabel"
 
     alone = [sys.executable, "-m", "tinybert.augment", "--task=sst2", "--candidates=3", "--device=cpu"]
