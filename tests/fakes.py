@@ -7,6 +7,7 @@ import os
 import tarfile
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -48,6 +49,12 @@ WELL = {
     "clock": lambda: f"{time.time()}\n",
 }
 """Answers of a host on which everything works."""
+
+
+def unpacked(command: str) -> str:
+    """The script that a command line runs, its words set before it."""
+    packed = command.partition("printf %s ")[2].partition(" ")[0]
+    return b64decode(packed).decode("utf-8")
 
 
 class FakeStream:

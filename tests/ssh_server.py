@@ -47,7 +47,6 @@ class SshServer(AbstractContextManager):
         self.refuse_next = 0  # connections to close at once, as for MaxStartups
         self.no_banner = False  # accept connections and never say a word
         self.refuse_auth = False
-        self.cut_auth = 0  # log-ins in whose middle the connection goes
         self.max_sessions = 10  # of a connection, sshd's default; each lasts until its command has ended
         self.forwarding = True
         self.connections = 0  # all that were accepted by TCP, those refused too
@@ -335,9 +334,6 @@ class Policy(paramiko.ServerInterface):
         return "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        if self._server.cut_auth:
-            self._server.cut_auth -= 1
-            self._connection.transport.close()
         if self._server.refuse_auth or key != self._server.key:
             return paramiko.AUTH_FAILED
         if username not in self._server.users:

@@ -18,7 +18,6 @@ import shlex
 import sys
 import threading
 import time
-from base64 import b64decode
 from importlib.resources import files
 from pathlib import Path
 
@@ -45,15 +44,9 @@ WELL = {
 """What is said to scripts that always say the same."""
 
 
-def unpacked(command: str) -> str:
-    """The script that a command line runs."""
-    packed = command.partition("printf %s ")[2].partition(" ")[0]
-    return b64decode(packed).decode("utf-8")
-
-
-def read_command(command: str) -> tuple[str, list[str]]:
-    """Name and words of the script that a command line runs. Raises ValueError, KeyError for another one."""
-    text = unpacked(command).replace(ANNOUNCE, "")
+def read_script(text: str) -> tuple[str, list[str]]:
+    """Name and words of a script as it was sent. Raises ValueError, KeyError for another one."""
+    text = text.replace(ANNOUNCE, "")
     if text == "set -- \n:":
         return "nothing", []
     at = text.index(COMMON)
@@ -70,8 +63,9 @@ class Well:
 
     def __call__(self, command: str, channel: paramiko.Channel) -> int:
         """As a handler of `SshServers`."""
-        name, words = read_command(command)
-        if ANNOUNCE in unpacked(command):
+        text = fakes.unpacked(command)
+        name, words = read_script(text)
+        if ANNOUNCE in text:
             channel.sendall(ANNOUNCED.encode())
         answer = getattr(self, f"_{name}", None)
         if answer is None:

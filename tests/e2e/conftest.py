@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from launcher.plan.layout import LOCKS
 from tests.place import Place, is_alive
 
-LOCKS = Path("/var/tmp/launcher-locks")
 _places = itertools.count()
 
 
@@ -44,7 +44,7 @@ class LocalPlace(Place):
     def locks(self) -> list[str]:
         """Device locks of this place that are held."""
         names = [f"cpu-{self.base + index}" for index in range(8)]
-        return [name for name in names if (LOCKS / name).exists()]
+        return [name for name in names if Path(LOCKS, name).exists()]
 
     def errors(self) -> list[dict[str, Any]]:
         """What went wrong in all runs of this place, as their supervisors said it."""
@@ -64,7 +64,7 @@ class LocalPlace(Place):
             if is_alive(pid):
                 os.kill(pid, signal.SIGKILL)
         for name in self.locks():
-            shutil.rmtree(LOCKS / name)
+            shutil.rmtree(Path(LOCKS, name))
 
 
 def labelled(run: str) -> list[int]:

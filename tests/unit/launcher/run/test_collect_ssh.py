@@ -6,7 +6,6 @@ import os
 import random
 import threading
 import time
-from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +13,12 @@ import pytest
 
 from launcher.hosts import Endpoint, connect
 from launcher.hosts.ssh import SshHost
+from launcher.remote import script
 from launcher.run.collect import one_host, receive
 from launcher.run.collect.listing import Source
 from launcher.run.collect.one_host import bring
 from launcher.run.collect.place import Place
+from tests.fakes import unpacked
 from tests.ssh_server import SshServer, write_key
 
 
@@ -57,11 +58,8 @@ def test_a_host_that_hangs_is_given_up(
     (there / "LOG0/log.txt").write_text("all of it\n")
     shell, goes_on = server.handler, threading.Event()
 
-    def is_listing(command: str) -> bool:
-        return b"problem" in b64decode(command.partition("printf %s ")[2].partition(" ")[0])
-
     server.handler = lambda command, channel: (
-        shell(command, channel) if is_listing(command) else int(goes_on.wait(60))
+        shell(command, channel) if script("manifest") in unpacked(command) else int(goes_on.wait(60))
     )
     monkeypatch.setattr(receive, "_SILENCE", 0.2)
     brought = bring(Source(host, str(there), ("LOG0",)), Place(tmp_path / "here"))
