@@ -9,13 +9,24 @@ from tinybert.records.tfrecord import decode_example, read_records
 from tinybert.stages.stage import run_stage
 from tinybert.tasks.tasks import TASKS
 
+from tests.unit.tinybert.glue_place import (
+    CLS,
+    LENGTH,
+    SEP,
+    SST2,
+    UNK,
+    A,
+    B,
+    C,
+    D,
+    make_place,
+    records,
+    run,
+    write,
+)
+
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 real_data = pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the sample data in {SHARED}")
-
-TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "d", "##e", "王", "小", "在", "北"]
-CLS, SEP, UNK = 2, 3, 1
-A, B, C, D = 5, 6, 7, 8
-LENGTH = 8
 
 # For each task: its file of training rows, then the ids between [CLS] and padding, the start of the second
 # segment, and the label; the same for its test file.
@@ -26,7 +37,7 @@ LAYOUTS = {
         "index\tsentence\n0\ta\n",
         [A, SEP],
     ),
-    "sst2": ("sentence\tlabel\na b \t1\nc\t0\n", [([A, B, SEP], 1), ([C, SEP], 0)], None, None),
+    "sst2": (SST2, [([A, B, SEP], 1), ([C, SEP], 0)], None, None),
     "mrpc": (
         '\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\r\n1\t7\t8\ta\tb "c\r\n',
         [([A, SEP, B, UNK, C, SEP], 1)],
@@ -80,23 +91,7 @@ LAYOUTS = {
 
 @pytest.fixture
 def place(tmp_path):
-    (tmp_path / "vocab.txt").write_text("\n".join(TOKENS) + "\n")
-    (tmp_path / "data").mkdir()
-    return tmp_path
-
-
-def run(place, task, *more, out="out"):
-    words = ["--task", task, "--data", place / "data", "--vocab", place / "vocab.txt", "--out", place / out]
-    return run_stage(lambda: main([*map(str, words), "--max-seq-length", str(LENGTH), *map(str, more)]))
-
-
-def write(place, name, content):
-    data = content if isinstance(content, bytes) else content.encode()
-    (place / "data" / name).write_bytes(data)
-
-
-def records(place, split, out="out"):
-    return [decode_example(record) for record in read_records(place / out / f"{split}.tfrecord")]
+    return make_place(tmp_path)
 
 
 def features(tokens, label):
@@ -330,83 +325,6 @@ def test_malformed_entities(place, capsys, row, message):
     assert run(place, "cluener") == 2
     error = capsys.readouterr().err
     assert "dev.json:1: " in error and message in error
-
-
-def test_finished_files_are_not_made_again_and_bytes_do_not_change(place, capsys):
-    write(place, "train.tsv", LAYOUTS["sst2"][0])
-    write(place, "dev.tsv", LAYOUTS["sst2"][0])
-    assert run(place, "sst2", "--splits", "dev") == 0
-    before = (place / "out" / "dev.tfrecord").stat()
-    assert run(place, "sst2") == 0
-    assert "dev.tfrecord is up to date" in capsys.readouterr().err
-    assert (place / "out" / "dev.tfrecord").stat().st_mtime_ns == before.st_mtime_ns
-    assert run(place, "sst2", out="again") == 0
-    for split in ("train", "dev"):
-        name = f"{split}.tfrecord"
-        assert (place / "out" / name).read_bytes() == (place / "again" / name).read_bytes()
-    write(place, "dev.tsv", LAYOUTS["sst2"][0] + "b\t0\n")
-    assert run(place, "sst2") == 0
-    assert len(records(place, "dev")) == 3
-
-
-def test_killed_while_writing_goes_on_with_what_is_missing(place, monkeypatch):
-    class Killed(BaseException):
-        pass
-
-    def dies_at_the_first(features):
-        raise Killed
-
-    for split in ("train", "dev"):
-        write(place, f"{split}.tsv", LAYOUTS["sst2"][0])
-    assert run(place, "sst2", "--splits", "dev") == 0
-    before = (place / "out" / "dev.tfrecord").stat().st_mtime_ns
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("tinybert.glue.encode_example", dies_at_the_first)
-        run(place, "sst2")
-    assert sorted(path.name for path in (place / "out").iterdir()) == ["dev.tfrecord", "dev.tfrecord.json"]
-    assert run(place, "sst2") == 0
-    assert (place / "out" / "dev.tfrecord").stat().st_mtime_ns == before
-    assert len(records(place, "train")) == 2
-
-
-def test_killed_before_a_file_is_described_it_is_ours(place, monkeypatch):
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    write(place, "train.tsv", LAYOUTS["sst2"][0])
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("tinybert.stages.artifacts.describe", killed)
-        run(place, "sst2")
-    assert (place / "out" / "train.tfrecord").exists()
-    assert not (place / "out" / "train.tfrecord.json").exists()
-    assert run(place, "sst2") == 0
-    names = sorted(path.name for path in (place / "out").iterdir())
-    assert names == ["train.tfrecord", "train.tfrecord.json"]
-
-
-def test_files_of_others_are_not_replaced(place, capsys):
-    for split in ("train", "dev"):
-        write(place, f"{split}.tsv", LAYOUTS["sst2"][0])
-    (place / "out").mkdir()
-    (place / "out" / "dev.tfrecord").write_text("precious")
-    for _attempt in range(2):
-        assert run(place, "sst2") == 2
-        assert "dev.tfrecord was not written by this stage: name another --out" in capsys.readouterr().err
-    assert [path.name for path in (place / "out").iterdir()] == ["dev.tfrecord"]
-    assert (place / "out" / "dev.tfrecord").read_text() == "precious"
-
-
-def test_ranks_share_the_files(place, monkeypatch):
-    for split in ("train", "dev"):
-        write(place, f"{split}.tsv", LAYOUTS["sst2"][0])
-    monkeypatch.setenv("RANK_SIZE", "2")
-    for rank, expected in enumerate(("train", "dev")):
-        monkeypatch.setenv("RANK_ID", str(rank))
-        assert run(place, "sst2", out="shared") == 0  # what another rank has finished is not shared anew
-        assert run(place, "sst2", out=f"out{rank}") == 0
-        names = {path.name for path in (place / f"out{rank}").iterdir()}
-        assert names == {f"{expected}.tfrecord", f"{expected}.tfrecord.json"}
-    assert len(list((place / "shared").glob("*.tfrecord"))) == 2
 
 
 @real_data
