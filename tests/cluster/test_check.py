@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from tests.cluster.checks import Checks
+from tests.cluster.delivered import derive_for_arm
 from tests.cluster.images.golden import SMALL
 
 full = pytest.mark.full
@@ -51,6 +52,15 @@ def test_another_host_key(checks, bed):
     bed.change_host_key("h2")
     checks.assert_found(found("contact"), "its host key is", "ssh-keygen -R")
     bed.restore_host_key("h2")
+    checks.assert_good()
+
+
+@full
+def test_a_host_that_cannot_run_a_script(checks):
+    with checks.stand_in("h2", "base64", "echo 'base64: out of memory' >&2; exit 2"):
+        checks.assert_found(
+            found("host"), "did not run a script: 'base64: out of memory", "have base64 in PATH"
+        )
     checks.assert_good()
 
 
@@ -233,6 +243,14 @@ def test_an_image_that_is_not_the_same_everywhere(checks, bed):
             found("image"), f"image {SMALL}:latest is ", " on h1", "launcher image push", "--from h1"
         )
     checks.assert_good()
+
+
+@full
+def test_an_image_for_another_architecture(checks, bed, image_name):
+    for host in ("h1", "h2"):
+        derive_for_arm(bed, host)
+    words = (f"image {image_name} is for arm64, the host is amd64", "launcher image build --on HOST")
+    checks.assert_found(found("image") | found("image", host="h1"), *words, image=image_name)
 
 
 @full

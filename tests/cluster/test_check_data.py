@@ -111,3 +111,12 @@ def test_a_host_on_which_the_shared_directory_is_not_mounted(checks, bed):
             )
         checks.assert_good(volumes=volumes)
     bed.exec("h1", "rmdir /shared/out")
+
+
+@full
+def test_data_that_takes_too_long_to_look_at(checks):
+    with checks.stand_in("h2", "find", 'sleep 25; exec /usr/bin/find "$@"'):
+        checks.assert_found(
+            found("data", "warning"), "has not been compared: it took too long", volumes=VOLUMES
+        )
+    checks.assert_good(volumes=VOLUMES)

@@ -128,6 +128,17 @@ def test_hosts_that_are_not_neighbours_ping_each_other(checks, bed):
 
 
 @full
+def test_pings_for_which_there_is_no_time(checks, bed):
+    bed.up(4)
+    checks.place.cluster = checks.place.write("cluster.yaml", ascend(bed, hosts=4))
+    fake(bed, "h2", slow_ping="30")
+    slow = found("hccn_tool", "warning") | found("ping", "warning")
+    checks.assert_found(slow, "hccn_tool said nothing", "2 of 8 pings were not tried", "--deep", ranks=8)
+    no_faults(bed)
+    checks.assert_good(ranks=8)
+
+
+@full
 def test_addresses_of_npus_of_the_sixth_version(checks, bed):
     cluster = ascend(bed)
     for number, host in enumerate(cluster["hosts"], 1):
