@@ -55,9 +55,13 @@ def show(host: Host, run_dir: str) -> Lease:
     return Lease(int(fields[0]), float(fields[1]), fields[2].strip() if len(fields) > 2 else "")
 
 
-def take(host: Host, run_dir: str, epoch: int, owner: str) -> None:
-    """Claim the lease of a run. Raises Fenced where a host has that epoch or a later one."""
-    checked(host, script("take_lease"), run_dir, str(epoch), owner)
+def take(host: Host, run_dir: str, epoch: int, owner: str, runtime: str) -> None:
+    """Claim the lease of a run. Raises Fenced where a host has that epoch or a later one.
+
+    `runtime` is how ranks run there (`Plan.runtime_on`): who meets the run later, without reading its plan,
+    knows by it whom to ask for them.
+    """
+    checked(host, script("take_lease"), run_dir, str(epoch), owner, runtime)
 
 
 def _pids() -> str:

@@ -150,6 +150,10 @@ class Plan:
                 return host
         raise KeyError(label)
 
+    def runtime_on(self, host: HostPlan) -> str:
+        """How ranks run on a host: `process`, `docker`, or `sudo docker`."""
+        return f"{host.sudo_word} {self.runtime}".lstrip()
+
     def files_of(self, host: HostPlan) -> dict[str, str]:
         """Every file of the attempt's directory on a host but plan.json: name and text."""
         shared = {} if self.rank_table is None else {RANK_TABLE: self.rank_table}

@@ -28,7 +28,7 @@ why_not() { # run directory, run, epoch: empty if the run may go
 }
 remove_rest() { # run, its directory: what it could not let go of when it ended; says why where that still cannot go
     rm -rf "/dev/shm/launcher-$(id -u)/$1"
-    is_in_containers "$2" || return 0
+    know_runtime "$2" && is_in_containers || return 0
     ids=$(containers_of "$1" "" --all) || { echo "Docker does not answer"; return; }
     [ -z "$ids" ] || engine rm --volumes $ids >/dev/null || echo "containers of it cannot be removed"
 }

@@ -94,15 +94,20 @@ containers_of() { # run, attempt or nothing, more words for docker ps: their ids
     engine ps --quiet --no-trunc --filter "label=launcher.run=$of_run" --filter "label=launcher.owner=$(id -u)" \
         ${of_attempt:+--filter "label=launcher.attempt=$of_attempt"} "$@"
 }
-is_in_containers() { # run directory: as its plan says
-    grep -qs '"container": {' "$1"/attempt-*/plan.json
+know_runtime() { # run directory: what its lease says of it, for is_in_containers and engine
+    runtime=$(cat "$1/lease/runtime" 2>/dev/null)
+    case $runtime in sudo*) by_sudo=sudo ;; *) by_sudo= ;; esac
+}
+is_in_containers() {
+    case $runtime in *docker) return 0 ;; *) return 1 ;; esac
 }
 has_live_ranks() { # run directory, run: processes, containers that a watch has seen, and others; no answer is not none
+    know_runtime "$1"
     for record in "$1"/attempt-*/state/*.pid "$1"/attempt-*/state/*.host; do
         alive "$record" && return 0
     done
-    command -v docker >/dev/null || return 1
-    found=$(engine ps --quiet --filter "label=launcher.run=$2") || { is_in_containers "$1"; return; }
+    is_in_containers || command -v docker >/dev/null || return 1
+    found=$(engine ps --quiet --filter "label=launcher.run=$2") || { is_in_containers; return; }
     [ -n "$found" ]
 }
 is_stale() { # lock

@@ -1,9 +1,15 @@
 # work directory: each run that has left something here: run, epoch, age of the lease, exit code or -, latest attempt, live processes, owner
-live=$(command -v docker >/dev/null && engine ps --filter label=launcher.run --format '{{.Label "launcher.run"}}')
+live_containers() { # their runs, a line each
+    ! command -v docker >/dev/null || engine ps --filter label=launcher.run --format '{{.Label "launcher.run"}}'
+}
+live=$(live_containers) live_by_sudo=
+! grep -qs ^sudo "$1"/runs/*/lease/runtime || live_by_sudo=$(by_sudo=sudo && live_containers)
 for run_dir in "$1"/runs/*; do
     [ -d "$run_dir" ] || continue
     epoch=$(highest_epoch "$run_dir") attempt=0
-    living=$(printf '%s\n' "$live" | grep -cxF -e "${run_dir##*/}")
+    know_runtime "$run_dir"
+    [ -n "$by_sudo" ] && here=$live_by_sudo || here=$live
+    living=$(printf '%s\n' "$here" | grep -cxF -e "${run_dir##*/}")
     for directory in "$run_dir"/attempt-*; do
         number=${directory##*/attempt-}
         case $number in '' | *[!0-9]*) continue ;; esac

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from launcher.check import check_hosts
-from launcher.claims import lease, locks
+from launcher.claims import locks
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
 from launcher.files import write_atomically, write_json
 from launcher.hosts import Host, HostError, RemoteError
@@ -195,7 +195,7 @@ def _take_leases(ground: Ground, *, is_begun: bool) -> None:
 
 
 def _take_lease(ground: Ground, host: Host, spec: bytes) -> None:
-    lease.take(host, ground.part(host).run_dir, ground.epoch, ground.owner)
+    ground.take_lease(host)
     upload.upload_inputs(ground, host, spec)
 
 

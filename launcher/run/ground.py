@@ -47,6 +47,11 @@ class Ground:
         """What the plan says of a host; equal in every attempt but for the attempt's own paths."""
         return self.draft.host(host.label)
 
+    def take_lease(self, host: Host) -> None:
+        """Claim the run on a host. Raises Fenced, RemoteError, HostError."""
+        part = self.part(host)
+        lease.take(host, part.run_dir, self.epoch, self.owner, self.draft.runtime_on(part))
+
     @property
     def is_cancelled(self) -> bool:
         """Whether somebody asked for the end of the run."""

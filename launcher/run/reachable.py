@@ -55,6 +55,6 @@ def _end(
         epoch=epoch,
         course=course,
     )
-    on_all(hosts.values(), lambda host: lease.take(host, ground.part(host).run_dir, epoch, ground.owner))
+    on_all(hosts.values(), ground.take_lease)
     course.events.write("supervisor", owner=ground.owner, epoch=epoch)
     end_gang(ground, plan)

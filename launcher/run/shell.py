@@ -88,7 +88,7 @@ def _code(spec: Spec) -> snapshot.Snapshot | None:
 def _enter(host: Host, bound: Plan, code: snapshot.Snapshot | None, *, terminal: bool) -> int:
     part, run_id = bound.host(host.label), bound.binding.run_id
     owner = lease.this_owner()
-    lease.take(host, part.run_dir, _EPOCH, owner)
+    lease.take(host, part.run_dir, _EPOCH, owner, bound.runtime_on(part))
     try:
         member = _lock_one(host, part, bound, owner)
         with repeating(lambda: _renew(host, part, run_id), RENEWAL):
@@ -97,7 +97,7 @@ def _enter(host: Host, bound: Plan, code: snapshot.Snapshot | None, *, terminal:
             container = shell_container(member)
             how = ("--rm", "--interactive", *(["--tty"] if terminal else []))
             words = docker_words(container, sudo=part.sudo, how=how)
-            return host.attend(script("shell"), container.name, *words, terminal=terminal)
+            return host.attend(script("shell"), part.sudo_word, container.name, *words, terminal=terminal)
     finally:
         _leave(host, bound, part)
 

@@ -35,7 +35,7 @@ class FakeDocker:
         programs = self.place / "bin"
         programs.mkdir()
         self.put_program("docker", f'exec {sys.executable} -S "{__file__}" "$@"')
-        self.put_program("sudo", 'shift; FAKE_SUDO=yes exec "$@"')
+        self.put_program("sudo", '[ "$1" != -n ] || shift; FAKE_SUDO=yes exec "$@"')
         monkeypatch.setenv(PLACE, str(self.place))
         monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import tempfile
@@ -46,7 +45,7 @@ def parts(tmp_path: Path) -> dict[str, Part]:
     """Two runs with a lease each."""
     made = {name: Part(str(tmp_path / name)) for name in ("a", "b")}
     for part in made.values():
-        lease.take(HOST, part.run_dir, 1, "me@here 1 2 3")
+        lease.take(HOST, part.run_dir, 1, "me@here 1 2 3", "process")
     return made
 
 
@@ -64,12 +63,12 @@ def show(names: tuple[str, ...]) -> tuple[locks.Holder, ...]:
 def test_a_lease_is_taken_once_and_only_upwards(tmp_path):
     run_dir = str(tmp_path / "run")
     assert lease.show(HOST, run_dir).epoch == 0
-    lease.take(HOST, run_dir, 1, "first")
+    lease.take(HOST, run_dir, 1, "first", "process")
     with pytest.raises(Fenced):
-        lease.take(HOST, run_dir, 1, "second")
-    lease.take(HOST, run_dir, 3, "third one")
+        lease.take(HOST, run_dir, 1, "second", "process")
+    lease.take(HOST, run_dir, 3, "third one", "process")
     with pytest.raises(Fenced):
-        lease.take(HOST, run_dir, 2, "late")
+        lease.take(HOST, run_dir, 2, "late", "process")
     shown = lease.show(HOST, run_dir)
     assert (shown.epoch, shown.owner) == (3, "third one")
 
@@ -77,7 +76,7 @@ def test_a_lease_is_taken_once_and_only_upwards(tmp_path):
 def test_of_many_who_take_the_same_epoch_one_gets_it(tmp_path):
     def claim(number: int) -> bool:
         try:
-            lease.take(HOST, str(tmp_path / "run"), 1, f"owner {number}")
+            lease.take(HOST, str(tmp_path / "run"), 1, f"owner {number}", "process")
         except Fenced:
             return False
         return True
@@ -128,7 +127,7 @@ def test_none_is_kept_when_the_last_is_held(parts, root):
 
 def test_who_lost_the_lease_takes_releases_and_renews_nothing(parts, root):
     acquire(parts, "a")
-    lease.take(HOST, parts["a"].run_dir, 2, "another")
+    lease.take(HOST, parts["a"].run_dir, 2, "another", "process")
     for action in (locks.release, locks.renew):
         with pytest.raises(Fenced):
             action(HOST, parts["a"], 1, "a")
@@ -149,7 +148,7 @@ def test_a_lock_that_nobody_touches_is_stolen_by_exactly_one(parts, root, tmp_pa
     assert show(parts["a"].locks) == ()
     thieves = [Part(str(tmp_path / f"t{number}")) for number in range(6)]
     for thief in thieves:
-        lease.take(HOST, thief.run_dir, 1, "me")
+        lease.take(HOST, thief.run_dir, 1, "me", "process")
 
     def steal(number: int) -> bool:
         try:
@@ -164,17 +163,31 @@ def test_a_lock_that_nobody_touches_is_stolen_by_exactly_one(parts, root, tmp_pa
     assert {holder.run for holder in show(parts["a"].locks)} == {f"t{winners[0]}"}
 
 
-def test_a_lock_is_not_stolen_while_docker_does_not_say_what_runs(parts, root, docker):
-    acquire(parts, "a")
+def left_in_containers(parts: dict[str, Part], root: Path, runtime: str) -> None:
+    """The first run has its ranks in containers, and nobody has touched its locks for long."""
+    lease.take(HOST, parts["a"].run_dir, 2, "me", runtime)
+    locks.acquire(HOST, parts["a"], 2, "a", "a@here 1 2 3")  # type: ignore[arg-type]
     for name in parts["a"].locks:
         make_stale(root, name)
-    plan = Path(parts["a"].run_dir) / "attempt-1/plan.json"
-    plan.parent.mkdir()
-    plan.write_text(json.dumps({"members": [{"container": {"name": "x"}}]}, indent=1))
+
+
+def test_a_lock_is_not_stolen_while_docker_does_not_say_what_runs(parts, root, docker):
+    left_in_containers(parts, root, "docker")
     docker.set(refusal="no daemon")
     with pytest.raises(DevicesHeld):
         acquire(parts, "b")
     docker.set(refusal="")
+    acquire(parts, "b")
+
+
+def test_a_lock_is_not_stolen_while_the_run_has_containers_in_the_docker_of_sudo(parts, root, docker):
+    left_in_containers(parts, root, "sudo docker")
+    docker.add("x", {"launcher.run": "a"}, pid=os.getpid())
+    docker.set(another_without_sudo=True)
+    assert {holder.run for holder in show(parts["a"].locks)} == {"a"}
+    with pytest.raises(DevicesHeld):
+        acquire(parts, "b")
+    docker.keep({**docker.containers()[0], "status": "exited"})
     acquire(parts, "b")
 
 
@@ -198,7 +211,7 @@ def test_who_may_not_take_what_another_user_has_left_is_told_who_may(parts, monk
         monkeypatch.setattr(locks, "LOCKS", str(root))
         acquire(parts, "a")
         mine = Part(f"{public}/run", ("cpu-0",))
-        lease.take(Stranger(), mine.run_dir, 1, "me")  # type: ignore[arg-type]
+        lease.take(Stranger(), mine.run_dir, 1, "me", "process")  # type: ignore[arg-type]
         with pytest.raises(DevicesHeld) as held:
             locks.acquire(Stranger(), mine, 1, "b", "b@here 1 2 3")  # type: ignore[arg-type]
         assert held.value.hint.startswith("wait for that run")

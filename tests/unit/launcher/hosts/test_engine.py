@@ -21,7 +21,7 @@ HERE = LocalHost("here")
 @pytest.fixture
 def run_dir(tmp_path: Path) -> str:
     """A run directory with a lease of epoch 1."""
-    lease.take(HERE, str(tmp_path / "gd-1"), 1, "me@here 1 2 3")
+    lease.take(HERE, str(tmp_path / "gd-1"), 1, "me@here 1 2 3", "process")
     return str(tmp_path / "gd-1")
 
 
@@ -89,7 +89,7 @@ def test_who_has_the_lease_may_change_what_docker_has(docker: FakeDocker, run_di
 
 
 def test_who_has_not_the_lease_does_not_reach_docker(docker: FakeDocker, run_dir: str) -> None:
-    lease.take(HERE, run_dir, 2, "another")
+    lease.take(HERE, run_dir, 2, "another", "process")
     with pytest.raises(Fenced, match="has epoch 2, not 1"), engine(HERE, fence=(run_dir, 1)) as api:
         api.create_container("i", name="c", labels={})
     assert docker.asked("system") == [] and docker.containers() == []
@@ -100,15 +100,15 @@ def test_who_loses_the_lease_loses_docker(docker: FakeDocker, run_dir: str, sudo
     hung_up = pytest.raises((HostError, RemoteError), match=r"host here: (Docker hung up|Killed)")
     with hung_up, engine(HERE, fence=(run_dir, 1), sudo=sudo) as api:
         api.version()
-        lease.take(HERE, run_dir, 2, "another")
+        lease.take(HERE, run_dir, 2, "another", "process")
         api.create_container("i", name="late", labels={})
     assert docker.containers() == []
 
 
 def test_the_lease_of_another_run_ends_nothing(docker: FakeDocker, run_dir: str, tmp_path: Path) -> None:
     with engine(HERE, fence=(run_dir, 1)) as api:
-        lease.take(HERE, str(tmp_path / "gd-10"), 1, "me")
-        lease.take(HERE, str(tmp_path / "d-1"), 1, "me")
+        lease.take(HERE, str(tmp_path / "gd-10"), 1, "me", "process")
+        lease.take(HERE, str(tmp_path / "d-1"), 1, "me", "process")
         assert api.version()["Arch"] == "arm64"
 
 

@@ -23,7 +23,7 @@ HOST = LocalHost("here")
 @pytest.fixture
 def run_dir(tmp_path: Path) -> str:
     """A run directory with a lease of epoch 1."""
-    lease.take(HOST, str(tmp_path / "run"), 1, "me@here 1 2 3")
+    lease.take(HOST, str(tmp_path / "run"), 1, "me@here 1 2 3", "process")
     return str(tmp_path / "run")
 
 
@@ -87,7 +87,7 @@ def test_who_loses_the_lease_while_files_are_on_their_way_writes_nothing(run_dir
             pipe.flush()
             while not list(target.glob(".put.*")):  # the fence has let us through
                 pass
-            lease.take(HOST, run_dir, 2, "another")
+            lease.take(HOST, run_dir, 2, "another", "process")
             pipe.write(archive[50:])
 
     sender = threading.Thread(target=send)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.claims import lease
 from launcher.hosts import LocalHost
 from launcher.remote import script
 from tests.unit.launcher.fake_docker import FakeDocker
@@ -28,9 +28,11 @@ def work(tmp_path: Path) -> Path:
     return directory
 
 
-def make_run(work: Path, run: str, *, finished: bool = True, epoch: int = 1, code: str | None = None) -> Path:
+def make_run(
+    work: Path, run: str, *, finished: bool = True, epoch: int = 1, code: str = "", runtime: str = "process"
+) -> Path:
     directory = work / "runs" / run
-    (directory / f"lease/epoch-{epoch}").mkdir(parents=True)
+    lease.take(LocalHost(), str(directory), epoch, "me", runtime)
     (directory / "attempt-1/state").mkdir(parents=True)
     (directory / "attempt-1/plan.json").write_text(f'{{"code_dir": "/x/code/{code}"}}')
     if finished:
@@ -81,8 +83,7 @@ def test_a_finished_run_goes_with_its_code(work: Path) -> None:
 
 
 def test_what_a_run_could_not_let_go_of_at_its_end_goes_with_it(work: Path, docker: FakeDocker) -> None:
-    plan = make_run(work, RUN) / "attempt-1/plan.json"
-    plan.write_text(json.dumps({"members": [{"container": {"name": "left"}}]}, indent=1))
+    make_run(work, RUN, runtime="docker")
     secrets = Path(f"/dev/shm/launcher-{os.getuid()}") / RUN
     secrets.mkdir(parents=True)
     docker.add("left", {"launcher.run": RUN, "launcher.owner": str(os.getuid())})
@@ -94,6 +95,35 @@ def test_what_a_run_could_not_let_go_of_at_its_end_goes_with_it(work: Path, dock
     assert clean(work, "look", RUN, "1") == clean(work, "remove", RUN, "1") == [f"run {RUN}"]
     assert not secrets.exists()
     assert [each["name"] for each in docker.containers()] == ["anothers"]
+
+
+def test_a_run_is_looked_for_in_the_docker_that_it_went_by(work: Path, docker: FakeDocker) -> None:
+    make_run(work, RUN, runtime="sudo docker")
+    labels = {"launcher.run": RUN, "launcher.owner": str(os.getuid())}
+    docker.add("alive", labels, pid=os.getpid())
+    docker.set(another_without_sudo=True)
+    assert living(work) == {RUN: 1}
+    assert clean(work, "remove", RUN, "1") == [f"kept {RUN} its ranks live, or Docker does not answer"]
+    docker.keep({**docker.containers()[0], "status": "exited"})
+    assert living(work) == {RUN: 0}
+    assert clean(work, "remove", RUN, "1") == [f"run {RUN}"]
+    assert docker.containers() == []
+
+
+def living(work: Path) -> dict[str, int]:
+    """Live processes and containers of each run, as `launcher list` gets them."""
+    rows = [line.split() for line in LocalHost().run(script("runs"), str(work)).out.splitlines()]
+    return {row[0]: int(row[5]) for row in rows}
+
+
+def test_runs_through_sudo_and_without_are_counted_each_in_its_docker(work: Path, docker: FakeDocker) -> None:
+    make_run(work, RUN, runtime="sudo docker")
+    make_run(work, OTHER, runtime="docker")
+    for run in (RUN, RUN, OTHER):
+        docker.add(run, {"launcher.run": run}, pid=os.getpid())
+    assert living(work) == {RUN: 2, OTHER: 1}
+    docker.set(another_without_sudo=True)
+    assert living(work) == {RUN: 2, OTHER: 0}
 
 
 def test_what_a_killed_shell_has_left_goes(work: Path) -> None:

@@ -18,7 +18,7 @@ HOST = LocalHost("here")
 def run_dir(tmp_path: Path) -> Path:
     """A run of one attempt whose ranks have not begun."""
     run_dir = tmp_path / "runs" / "gd-1"
-    lease.take(HOST, str(run_dir), 1, "me")
+    lease.take(HOST, str(run_dir), 1, "me", "process")
     for name in ("inputs", "ckpt", *(f"attempt-1/{each}" for each in ("scripts", "state", "LOG0", "LOG1"))):
         (run_dir / name).mkdir(parents=True)
     for name in ("plan.json", "rank_table.json"):
@@ -76,7 +76,7 @@ def test_the_scheduler_that_has_begun_counts(run_dir: Path) -> None:
 
 
 def test_who_has_lost_the_lease_ends_nothing(run_dir: Path) -> None:
-    lease.take(HOST, str(run_dir), 2, "another")
+    lease.take(HOST, str(run_dir), 2, "another", "process")
     with pytest.raises(Fenced):
         finish(run_dir, 0)
     assert "finished" not in names(run_dir)
@@ -84,7 +84,7 @@ def test_who_has_lost_the_lease_ends_nothing(run_dir: Path) -> None:
 
 def test_a_run_in_a_hostile_place(tmp_path: Path, hostile: str) -> None:
     run_dir = tmp_path / f"w{hostile[:200]}" / "runs" / "gd-1"
-    lease.take(HOST, str(run_dir), 1, "me")
+    lease.take(HOST, str(run_dir), 1, "me", "process")
     (run_dir / "attempt-1/LOG0").mkdir(parents=True)
     finish(run_dir, 4)
     assert names(run_dir.parent) == set() and not (tmp_path / "hacked").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from launcher.errors import DevicesHeld, UsageError
 from launcher.hosts import LocalHost
 from launcher.plan.model import Binding
 from launcher.run.shell import open_shell, shell_container
+from launcher.spec.cluster import Ssh
 from tests.unit.launcher.fake_docker import FakeDocker
 from tests.unit.launcher.plan.conftest import ASCEND, Plans
 
@@ -83,6 +85,15 @@ def test_a_closed_terminal_leaves_nothing_either(
     assert list((tmp_path / "work/runs").iterdir()) == []
 
 
+def test_its_container_goes_from_the_docker_that_has_it(here, docker: FakeDocker) -> None:
+    docker.set(another_without_sudo=True)
+    cluster = here.cluster.model_copy(update={"ssh": Ssh(sudo=True)})
+    open_shell(replace(here, cluster=cluster), None, terminal=False)
+    ((_, *words),) = docker.asked("run")
+    name = next(word.removeprefix("--name=") for word in words if word.startswith("--name="))
+    assert docker.asked("rm") == [["rm", "--force", "--volumes", name]]
+
+
 def test_its_exit_code_is_what_the_command_gives(here, docker: FakeDocker) -> None:
     docker.set(code=7)
     assert open_shell(here, "localhost", terminal=False) == 7
@@ -112,7 +123,7 @@ def hold(tmp_path: Path, *names: str) -> None:
         run_dir = str(tmp_path / "other")
 
     Part.locks = names
-    lease.take(LocalHost(), Part.run_dir, 1, "bob@here 1 2 3")
+    lease.take(LocalHost(), Part.run_dir, 1, "bob@here 1 2 3", "process")
     locks.acquire(LocalHost(), Part, 1, "other", "bob@here 1 2 3")
 
 

@@ -37,7 +37,7 @@ class Gang:
         for name in self.part.directories:
             Path(name).mkdir(parents=True)
         self.state = Path(self.part.attempt_dir) / "state"
-        lease.take(HOST, self.part.run_dir, 1, "me")
+        lease.take(HOST, self.part.run_dir, 1, "me", "docker")
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def replace_containers(self, change: Callable[[Container], Container]) -> None:

@@ -157,7 +157,7 @@ def test_a_container_of_that_name_of_somebody_else_is_said(gang: Gang) -> None:
 )
 def test_who_has_lost_the_lease_changes_nothing(gang: Gang, act: Callable[[Gang], None]) -> None:
     process = gang.start("0")
-    lease.take(HOST, gang.part.run_dir, 2, "another")
+    lease.take(HOST, gang.part.run_dir, 2, "another", "docker")
     with pytest.raises(Fenced):
         act(gang)
     assert process.poll() is None
