@@ -66,7 +66,7 @@ class FakeRun:
 
     def finish(self, *, collected: bool = True) -> None:
         """The supervisor has written its result."""
-        write_json(self.directory.result, {"schema": 1, "collected": collected})
+        write_json(self.directory.result, {"schema": 1, "exit_code": 0, "collected": collected})
 
 
 def make_run(root: Path, ranks: int = 3, command: Sequence[str] = ("true",)) -> FakeRun:

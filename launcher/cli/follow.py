@@ -85,8 +85,8 @@ class _Follower:
                     if self._narrator.end is not None:
                         self._say_why_unknown()
                         return self._narrator.end
-                    if self._directory.result.exists():  # killed after it had written that
-                        return int(json_module.loads(self._directory.result.read_text("utf-8"))["exit_code"])
+                    if (code := self._directory.exit_code()) is not None:  # killed after it had written that
+                        return code
                     self._give_up_after(2.0 if self._narrator.has_begun else _START, began)
                 self._say_lines()
         finally:

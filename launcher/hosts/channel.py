@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 import paramiko
 
+from launcher.errors import LauncherError
+
 PIECE = 65536
 
 
@@ -19,7 +21,8 @@ def converse(
 ) -> tuple[bytes, bytes]:
     """Send all input, and take output (into `out` where given) and errors until both have ended.
 
-    `deadline` is a moment of the monotonic clock. Raises TimeoutError, SSHException, OSError, EOFError.
+    `deadline` is a moment of the monotonic clock. Raises TimeoutError, SSHException, OSError, EOFError, and
+    LauncherError where output cannot be kept here.
     """
     sending = _Sending(channel, stdin, deadline)
     output, errors = bytearray(), bytearray()
@@ -27,13 +30,22 @@ def converse(
         _await(channel, deadline)
         if channel.recv_ready():
             piece = channel.recv(PIECE)
-            output += b"" if out is not None else piece
-            if out is not None:
-                out.write(piece)
+            if out is None:
+                output += piece
+            else:
+                _keep(out, piece)
         if channel.recv_stderr_ready():
             errors += channel.recv_stderr(PIECE)
     sending.join()
     return bytes(output), bytes(errors)
+
+
+def _keep(out: BinaryIO, piece: bytes) -> None:
+    """An error of this machine's disk is not one of the connection."""
+    try:
+        out.write(piece)
+    except OSError as error:
+        raise LauncherError(f"what a host says cannot be written here: {error.strerror}") from error
 
 
 def _await(channel: paramiko.Channel, deadline: float) -> None:

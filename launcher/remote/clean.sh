@@ -1,5 +1,6 @@
-# look or remove, work directory, directory of locks, pairs of run and epoch: what those finished runs have left,
-# code that no other run uses, stale locks. Of each: what, name, KiB; or kept, name, why. Only what is our own.
+# look or remove, work directory, directory of locks, of each run its name, its epoch, and `ended` where its supervisor
+# has said so, whether this host has heard of it or not: what those finished runs have left, code that no other run
+# uses, stale locks. Of each: what, name, KiB; or kept, name, why. Only what is our own.
 mode=$1 work=$2 locks=$3
 shift 3
 found() { # what, name, path: already under the name that is removed
@@ -15,9 +16,9 @@ has_attempts() { # run directory; a shell that was killed leaves an attempt with
     for directory in "$1"/attempt-*; do [ ! -f "$directory/plan.json" ] || return 0; done
     return 1
 }
-why_not() { # run directory, run, epoch: empty if the run may go
+why_not() { # run directory, run, epoch, ended or another word: empty if the run may go
     if [ ! -O "$1" ] || [ -L "$1" ]; then echo "it belongs to somebody else"
-    elif [ ! -e "$1/finished" ] && has_attempts "$1"; then echo "it has not ended"
+    elif [ "$4" != ended ] && [ ! -e "$1/finished" ] && has_attempts "$1"; then echo "it has not ended"
     elif [ "$(highest_epoch "$1")" != "$3" ]; then echo "another launcher has taken it over"
     elif has_live_ranks "$1" "$2"; then echo "its ranks live, or Docker does not answer"
     else
@@ -32,15 +33,15 @@ remove_rest() { # run, its directory: what it could not let go of when it ended;
     ids=$(containers_of "$1" "" --all) || { echo "Docker does not answer"; return; }
     [ -z "$ids" ] || engine rm --volumes $ids >/dev/null || echo "containers of it cannot be removed"
 }
-clean_run() { # run, epoch: renamed before it goes, so that nobody takes over half of a run
+clean_run() { # run, epoch, ended or another word: renamed before it goes, so that nobody takes over half of a run
     run_dir=$work/runs/$1 doomed=$work/runs/.removed-$1
     case $1 in '' | *[!a-z0-9-]*) die 2 "not a run: $1" ;; esac
     [ -d "$run_dir" ] || return 0
-    why=$(why_not "$run_dir" "$1" "$2")
+    why=$(why_not "$run_dir" "$@")
     [ -z "$why" ] || { printf 'kept %s %s\n' "$1" "$why"; return; }
     [ "$mode" = remove ] || { going="$going$1 " && found run "$1" "$run_dir"; return; }
     mv -T "$run_dir" "$doomed" || exit 1
-    why=$(why_not "$doomed" "$1" "$2")
+    why=$(why_not "$doomed" "$@")
     [ -n "$why" ] || why=$(remove_rest "$1" "$doomed")
     [ -z "$why" ] || { mv -T "$doomed" "$run_dir"; printf 'kept %s %s\n' "$1" "$why"; return; }
     found run "$1" "$doomed"
@@ -71,9 +72,9 @@ for left in "$work"/runs/.removed-* "$work"/code/.removed-*; do # by a clean tha
     [ ! -d "$left" ] || [ ! -O "$left" ] || found rest "${left##*/.removed-}" "$left"
 done
 going=' ' # runs that would be gone
-while [ "$#" -gt 1 ]; do
-    clean_run "$1" "$2"
-    shift 2
+while [ "$#" -gt 2 ]; do
+    clean_run "$1" "$2" "$3"
+    shift 3
 done
 for code in "$work"/code/*; do
     case ${code##*/} in

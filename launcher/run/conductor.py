@@ -207,7 +207,11 @@ def _let_go(ground: Ground, code: ExitCode) -> None:
         except Fenced:
             raise
         except LauncherError as error:
-            ground.course.events.write("error", message=f"could not unlock: {error}", hint=None)
+            ground.course.events.write(
+                "error",
+                message=f"could not unlock: {error}",
+                hint="launcher clean removes what is left there",
+            )
 
 
 def _unlock(ground: Ground, host: Host, code: ExitCode) -> None:

@@ -138,6 +138,12 @@ class RunDir:
         has_events = self.events.exists() and self.events.stat().st_size > 0
         return not has_events and "adopted_from" not in json.loads(self.about.read_text("utf-8"))
 
+    def exit_code(self) -> int | None:
+        """With what the run ended, as its supervisor wrote here; None while that is not known."""
+        if not self.result.exists():
+            return None
+        return int(json.loads(self.result.read_text("utf-8"))["exit_code"])
+
     def is_collected(self) -> bool:
         """Whether everything of a run that is over is here: its supervisor says so, or a later collect."""
         if self.collected.exists():

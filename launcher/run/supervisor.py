@@ -22,8 +22,8 @@ def supervise(directory: RunDir) -> ExitCode:
     with directory.supervisor_lock() as ours:
         if not ours:
             return ExitCode.USAGE
-        if directory.result.exists():
-            return ExitCode(json.loads(directory.result.read_text("utf-8"))["exit_code"])
+        if (ended_with := directory.exit_code()) is not None:
+            return ExitCode(ended_with)
         course = Course(EventLog(directory.events))
         try:
             code, outcome = _supervise(directory, course)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from launcher.errors import LauncherError
@@ -61,12 +61,10 @@ class Sweep:
 
 def sweep(cluster: Cluster, *, remove: bool) -> Sweep:
     """Look at all hosts of a cluster, or remove what is found; each host decides anew before it removes."""
-    collected = {run.run_id: run.is_collected() for run in all_runs()}
+    known = {run.run_id: run for run in all_runs()}
     work_dirs = {host.label: host.work_dir or cluster.work_dir for host in cluster.hosts}
     hosts = [connect(endpoint) for endpoint in endpoints_of(cluster).values()]
-    outcomes = try_on_all(
-        hosts, lambda host: _sweep_host(host, work_dirs[host.label], collected, remove=remove)
-    )
+    outcomes = try_on_all(hosts, lambda host: _sweep_host(host, work_dirs[host.label], known, remove=remove))
     for host in hosts:
         host.close()
     errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
@@ -115,18 +113,30 @@ def remove_local(runs: Sequence[RunDir]) -> list[Item]:
 
 
 def _sweep_host(
-    host: Host, work_dir: str | None, collected: Mapping[str, bool], *, remove: bool
+    host: Host, work_dir: str | None, known: Mapping[str, RunDir], *, remove: bool
 ) -> tuple[list[Item], list[Kept]]:
     place = work_dir or default_work_dir(owner_on(host).uid)
-    traces = parse_traces(checked(host, script("runs"), place).out)
+    seen = parse_traces(checked(host, script("runs"), place).out)
+    traces = [_with_result(trace, known.get(trace.run)) for trace in seen]
+    collected = {name: run.is_collected() for name, run in known.items()}
     reasons = {trace.run: why_kept(trace, collected) for trace in traces}
-    going = [
-        word for trace in traces if reasons[trace.run] is None for word in (trace.run, str(trace.lease.epoch))
-    ]
+    going = [word for trace in traces if reasons[trace.run] is None for word in _words_of(trace)]
     mode = "remove" if remove else "look"
     done = checked(host, script("clean"), mode, place, LOCKS, *going, timeout=_TIMEOUT)
     items, kept = _parse(host.label, done.out.splitlines())
     return items, [Kept(host.label, run, why) for run, why in reasons.items() if why is not None] + kept
+
+
+def _with_result(trace: Trace, run: RunDir | None) -> Trace:
+    """A host that was lost in the last moment does not know that its run has ended; its supervisor does."""
+    if run is None or trace.exit_code is not None:
+        return trace
+    return replace(trace, exit_code=run.exit_code())
+
+
+def _words_of(trace: Trace) -> tuple[str, str, str]:
+    """For the script: run, epoch, whether the run has ended."""
+    return trace.run, str(trace.lease.epoch), "unknown" if trace.exit_code is None else "ended"
 
 
 def _parse(host: str, lines: Sequence[str]) -> tuple[list[Item], list[Kept]]:

@@ -25,7 +25,9 @@ class Collected:
     directory: RunDir
     attempts: tuple[int, ...]
     is_over: bool
-    """Whether every host that was reached had finished the run; else its files may still grow."""
+    """Whether the run has ended, as its supervisor wrote here or every host that was reached says; else its
+    files may still grow.
+    """
     errors: tuple[LauncherError, ...]
     brought: tuple[Brought, ...] = ()
     """What came from each host, of each attempt, and of checkpoints."""
@@ -71,7 +73,8 @@ def recollect(directory: RunDir, *, every_attempt: bool) -> Collected:
         )
     newest = load_plan(directory, numbers[-1])
     hosts = _connect(directory, newest)
-    answers = try_on_all(hosts.values(), lambda host: _is_finished(host, newest))
+    has_ended = directory.exit_code() is not None
+    answers = try_on_all(hosts.values(), lambda host: _is_finished(host, newest) or has_ended)
     lost = {label: answer for label, answer in answers.items() if isinstance(answer, HostError)}
     reached = [host for host in hosts.values() if host.label not in lost]
     over = bool(reached) and all(answers[host.label] is True for host in reached)

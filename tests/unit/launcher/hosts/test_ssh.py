@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import paramiko
 import pytest
 
+from launcher.errors import LauncherError
 from launcher.hosts import Completed, HostError, RemoteError, ssh
 from launcher.hosts.clock import measure
 from launcher.hosts.owner import owner_on
@@ -76,6 +77,14 @@ def test_output_goes_to_a_file_byte_for_byte(host) -> None:
         out.seek(0)
         assert out.read() == bytes(5_000_000) + b"\xff"
     assert (done.out, done.err) == ("", "err\n")
+
+
+def test_a_full_disk_here_is_no_lost_contact(host) -> None:
+    with open("/dev/full", "wb", buffering=0) as out, pytest.raises(LauncherError) as raised:
+        host.run("echo out", out=out)
+    assert str(raised.value) == "what a host says cannot be written here: No space left on device"
+    assert not isinstance(raised.value, HostError)
+    assert host.run("echo well").out == "well\n"
 
 
 def test_much_may_be_said_on_standard_error(host) -> None:

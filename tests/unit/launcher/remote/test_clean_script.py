@@ -58,8 +58,9 @@ def make_lock(work: Path, name: str, *, age: float, run_dir: Path | None = None)
     return lock
 
 
-def clean(work: Path, mode: str, *words: str) -> list[str]:
-    """The lines of the script without sizes; they are whole numbers."""
+def clean(work: Path, mode: str, *run: str, end: str = "unknown") -> list[str]:
+    """The lines of the script without sizes; they are whole numbers. A run is its name and epoch."""
+    words = (*run, end) if run else ()
     done = LocalHost().run(script("clean"), mode, str(work), str(work / "locks"), *words)
     assert done.code == 0, done.err
     lines = []
@@ -165,6 +166,13 @@ def test_what_another_may_still_need_stays(
     assert code.exists()
 
 
+def record(run: Path, pid: int) -> None:
+    """A rank of the run is this process."""
+    start = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    (run / "attempt-1/state/0.pid").write_text(f"{pid} {start} {boot} 0.0\n")
+
+
 @pytest.mark.parametrize("mode", ["look", "remove"])
 def test_a_run_whose_processes_live_stays(work: Path, mode: str) -> None:
     run = make_run(work, RUN)
@@ -172,9 +180,7 @@ def test_a_run_whose_processes_live_stays(work: Path, mode: str) -> None:
     with subprocess.Popen(["sleep", "600"], env=environ) as process:
         try:
             assert clean(work, mode, RUN, "1") == [f"kept {RUN} processes of it live"]
-            start = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()[19]
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-            (run / "attempt-1/state/0.pid").write_text(f"{process.pid} {start} {boot} 0.0\n")
+            record(run, process.pid)
             assert clean(work, mode, RUN, "1") == [f"kept {RUN} its ranks live, or Docker does not answer"]
         finally:
             process.kill()
@@ -229,8 +235,20 @@ def test_a_run_goes_though_an_earlier_clean_was_killed(work: Path) -> None:
     assert list((work / "runs").iterdir()) == []
 
 
+def test_a_run_whose_end_this_host_has_not_heard_of_goes_once_its_ranks_are_gone(work: Path) -> None:
+    run = make_run(work, RUN, finished=False)
+    assert clean(work, "remove", RUN, "1") == [f"kept {RUN} it has not ended"]
+    assert clean(work, "look", RUN, "1", end="ended") == [f"run {RUN}"]
+    record(run, os.getpid())
+    assert clean(work, "remove", RUN, "1", end="ended") == [
+        f"kept {RUN} its ranks live, or Docker does not answer"
+    ]
+    (run / "attempt-1/state/0.pid").unlink()
+    assert clean(work, "remove", RUN, "1", end="ended") == [f"run {RUN}"]
+
+
 def test_names_that_are_no_runs_are_refused(work: Path, tmp_path: Path) -> None:
-    done = LocalHost().run(script("clean"), "remove", str(work), str(work / "locks"), "../..", "1")
+    done = LocalHost().run(script("clean"), "remove", str(work), str(work / "locks"), "../..", "1", "ended")
     assert done.code == 2
     assert tmp_path.exists()
 

@@ -8,6 +8,7 @@ import pytest
 
 from launcher.claims.lease import Lease
 from launcher.hosts import Endpoint, Host, HostError, LocalHost
+from launcher.plan import store
 from launcher.spec.cluster import Cluster
 from launcher.status.state import Trace
 from launcher.upkeep import clean
@@ -73,6 +74,20 @@ def test_a_run_that_was_not_collected_stays(run: FakeRun) -> None:
     assert found.kept[0].why.startswith("not known to be collected")
     assert local_runs(found) == []
     assert place.exists()
+
+
+def test_a_run_goes_from_a_host_that_was_lost_when_it_ended(run: FakeRun) -> None:
+    plan = run.begin()
+    (Path(plan.hosts[0].attempt_dir) / "plan.json").write_bytes(store.to_json(plan))
+    place = run.show_on_host(finished=None)
+    found = sweep(cluster_of(run), remove=True)
+    assert found.kept[0].why == "it has not ended: launcher attach or cancel"
+    run.finish(collected=False)
+    found = sweep(cluster_of(run), remove=True)
+    assert found.kept[0].why.startswith("not known to be collected")
+    run.finish()
+    assert [item.name for item in sweep(cluster_of(run), remove=True).items] == [RUN_ID]
+    assert not place.exists()
 
 
 def test_what_the_host_refuses_is_told(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,16 @@ def test_a_run_that_is_over_is_collected_for_good(run: FakeRun) -> None:
     assert (run.directory.checkpoints / "step-1").read_text() == "weights"
 
 
+def test_a_host_that_was_lost_when_the_run_ended_has_all_of_it(run: FakeRun) -> None:
+    plan = run.begin()
+    run.write(plan, "0", "all\n")
+    run.show_on_host(finished=None)
+    run.finish(collected=False)
+    done = recollect(run.directory, every_attempt=False)
+    assert (done.is_over, done.errors) == (True, ())
+    assert run.directory.is_collected()
+
+
 def test_only_all_attempts_make_it_whole(run: FakeRun) -> None:
     for attempt in (1, 2):
         run.write(run.begin(attempt), "0", f"attempt {attempt}\n")
