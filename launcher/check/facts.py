@@ -135,6 +135,8 @@ class Facts:
     no_python: str = ""
     no_port: str = ""
     holders: tuple[Holder, ...] = ()
+    left: tuple[str, ...] = ()
+    """Paths of those locks of holders that runs of other users have left."""
     engine: Engine | None = None
     """None where ranks are processes."""
     sessions: int | None = None
@@ -180,6 +182,7 @@ def parse_facts(text: str, trees: Sequence[str] = ()) -> Facts:
         no_python=one.get("no_python", ""),
         no_port=one.get("no_port", ""),
         holders=tuple(parse_holders("\n".join(many["lock"]))),
+        left=tuple(many["left"]),
     )
 
 

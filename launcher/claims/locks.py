@@ -54,13 +54,18 @@ def acquire(host: Host, part: HostPlan, epoch: int, run: str, owner: str) -> Non
         raise error(f"host {host.label}: {done.err.strip()}")
 
 
+def how_to_remove(left: str) -> str:
+    """What can be done about stale locks of other users, by their paths: the directory is sticky."""
+    return (
+        "no rank of that run was seen, and its locks are another user's: "
+        f"if it is over, on the host, as root, rm -rf {left}"
+    )
+
+
 def _hint(left: str) -> str:
     """`left`: paths of stale locks of other users."""
     if left:
-        return (
-            "no rank of that run was seen, and its locks are another user's: "
-            f"if it is over, on the host, as root, rm -rf {left}"
-        )
+        return how_to_remove(left)
     return "wait for that run, or end it: launcher cancel RUN; other devices: --set cluster.devices=…"
 
 

@@ -91,10 +91,14 @@ free_port() { # ports…: whether nothing is bound to one of them; where all are
     fact no_port "$words"
     who_uses '' "$*"
 }
-held() { # directory of locks, locks…: of those that are held, and not left by a run that is no more
+held() { # directory of locks, locks…: of those that a run could not take; `left` are what another user's run has left
     root=$1 && shift
     for name; do
-        [ -d "$root/$name" ] && ! is_stale "$root/$name" || continue
+        [ -d "$root/$name" ] || continue
+        if is_stale "$root/$name"; then
+            [ "$uid" != 0 ] && [ ! -O "$root/$name" ] || continue
+            fact left "$root/$name"
+        fi
         fact lock "$name $(cat "$root/$name/run" 2>/dev/null || echo unknown) $(
             cat "$root/$name/since" 2>/dev/null || echo 0) $(cat "$root/$name/owner" 2>/dev/null || echo unknown)"
     done

@@ -11,6 +11,7 @@ from shlex import quote
 from launcher.check.facts import Facts
 from launcher.check.host_needs import HostNeeds
 from launcher.check.model import Complaint, error
+from launcher.claims.locks import how_to_remove
 
 _NODE = "/dev/davinci"
 _LOCK = "npu-"
@@ -19,8 +20,10 @@ _LOCK = "npu-"
 def devices(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:
     """No other run of the launcher holds one."""
     if needs.holders_are_refused:
+        left = {path.rpartition("/")[2]: path for path in facts.left}
         for holder in facts.holders:
-            yield error(str(holder), f"wait for it, or end it: launcher cancel {holder.run}")
+            wait = f"wait for it, or end it: launcher cancel {holder.run}"
+            yield error(str(holder), how_to_remove(left[holder.name]) if holder.name in left else wait)
 
 
 def containers(needs: HostNeeds, facts: Facts) -> Iterator[Complaint]:

@@ -158,6 +158,13 @@ def test_addresses_by_which_nobody_meets_are_a_warning():
     assert found[0].words == "host_ip 192.0.2.1 is none of its addresses: it has none"
 
 
+def test_a_lock_that_another_users_run_has_left_is_told_with_who_may_remove_it():
+    holders = (Holder("npu-1", "gd-1", 0.0, "ann@desk 1 2 3"), Holder("npu-2", "gd-2", 0.0, "bob@desk 1 2 3"))
+    first, second = judge("node1", NEEDS, replace(FACTS, holders=holders, left=("/locks/npu-1",)))
+    assert "by run gd-1 of ann@desk" in first.words and first.remedy.endswith("as root, rm -rf /locks/npu-1")
+    assert second.remedy == "wait for it, or end it: launcher cancel gd-2"
+
+
 def test_fewer_cores_than_ranks_is_a_warning():
     (finding,) = judge("node1", NEEDS, replace(FACTS, cores=2))
     assert (finding.rule, finding.level) == ("cores", Level.WARNING)

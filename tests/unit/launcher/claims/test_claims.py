@@ -9,10 +9,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from launcher.check.facts import parse_facts
+from launcher.check.facts import Facts, parse_facts
 from launcher.check.questions import check_script
 from launcher.claims import lease, locks
 from launcher.errors import DevicesHeld
@@ -55,9 +56,14 @@ def acquire(parts: dict[str, Part], name: str) -> None:
 
 def show(names: tuple[str, ...]) -> tuple[locks.Holder, ...]:
     """Holders of those of the locks that are held, as `launcher check` sees them."""
+    return check(names).holders
+
+
+def check(names: tuple[str, ...], host: Any = HOST) -> Facts:
+    """What `launcher check` sees of locks."""
     asked = [word for name in names for word in ("lock", name)]
-    done = HOST.run(check_script(), "work_dir", "", "lock_root", locks.LOCKS, *asked)
-    return parse_facts(done.out).holders
+    done = host.run(check_script(), "work_dir", "", "lock_root", locks.LOCKS, *asked)
+    return parse_facts(done.out)
 
 
 def test_a_lease_is_taken_once_and_only_upwards(tmp_path):
@@ -215,6 +221,7 @@ def test_who_may_not_take_what_another_user_has_left_is_told_who_may(parts, monk
         with pytest.raises(DevicesHeld) as held:
             locks.acquire(Stranger(), mine, 1, "b", "b@here 1 2 3")  # type: ignore[arg-type]
         assert held.value.hint.startswith("wait for that run")
+        assert check(("cpu-0",), Stranger()).left == ()
         make_stale(root, "cpu-1")
         both = Part(mine.run_dir, ("cpu-0", "cpu-1"))
         with pytest.raises(DevicesHeld) as held:
@@ -224,6 +231,9 @@ def test_who_may_not_take_what_another_user_has_left_is_told_who_may(parts, monk
         with pytest.raises(DevicesHeld) as held:
             locks.acquire(Stranger(), mine, 1, "b", "b@here 1 2 3")  # type: ignore[arg-type]
         assert held.value.hint.endswith(f"as root, rm -rf {root}/cpu-0")
+        shown = check(("cpu-0",), Stranger())  # told before, too: it cannot be taken
+        assert ([each.name for each in shown.holders], shown.left) == (["cpu-0"], (f"{root}/cpu-0",))
+        assert check(("cpu-0",)).holders == ()  # who left it, and root, just take it
 
 
 def test_a_lock_whose_ranks_still_run_is_not_stolen(parts, root):
