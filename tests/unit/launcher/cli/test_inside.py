@@ -81,6 +81,13 @@ def test_a_container_that_does_not_run_is_said(begun, docker, call, capfd) -> No
     assert docker.asked("exec") == []
 
 
+def test_a_docker_that_does_not_answer_is_said(begun, docker, call, capfd) -> None:
+    add(docker, begun, "0")
+    docker.set(refusal="Cannot connect to the Docker daemon")
+    assert call("exec", begun.directory.run_id, "--", "env").exit_code == 1
+    assert capfd.readouterr().err == "Docker does not answer\n"
+
+
 def test_docker_through_sudo(begun, docker, call) -> None:
     add(docker, begun, "0")
     docker.set(needs_sudo=True)
