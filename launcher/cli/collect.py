@@ -12,6 +12,7 @@ import typer
 
 from launcher.cli import options
 from launcher.cli.output import print_error, print_json, say
+from launcher.cli.which import which_run
 from launcher.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -62,12 +63,11 @@ def collect(
     Exit code 3: not everything could be fetched.
     """
     from launcher.run.collect.ascend_fd import target_of
-    from launcher.run.takeover import resolve
     from launcher.upkeep.recollect import recollect
 
     if to is not None and layout is None:
         raise UsageError("--to is for --layout", hint="launcher collect --layout ascend-fd --to DIR")
-    directory = resolve(run, cluster)
+    directory = which_run(run, cluster)
     target = target_of(directory, to) if layout else None
     done = recollect(directory, every_attempt=every_attempt)
     for error in done.errors:

@@ -96,7 +96,7 @@ class _Follower:
         if time.monotonic() - began > seconds:
             name = self._directory.run_id
             raise LostContact(
-                f"the supervisor of {name} is gone; its ranks may still run",
+                f"no supervisor of {name} lives here; its ranks may still run",
                 hint=f"launcher attach {name} takes the run over, launcher cancel {name} ends it",
             )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launcher.cli import options
+from launcher.cli.which import which_run
 from launcher.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ def exec_(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run, or the start of its name.")],
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="What to run.")],
     rank: Annotated[str, typer.Option("--rank", help="A rank, or scheduler.")] = "0",
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
 ) -> None:
     """Run a command in the container of a live rank, with this terminal; the exit code is the command's."""
     from launcher.hosts import connect
     from launcher.logs.sources import load_plan
     from launcher.remote import script
-    from launcher.run.rundir import find_run
 
-    directory = find_run(run)
+    directory = which_run(run, cluster)
     attempts = directory.attempts()
     if not attempts:
         raise UsageError(f"run {directory.run_id} has not started its ranks")

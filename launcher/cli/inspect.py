@@ -12,6 +12,7 @@ import typer
 
 from launcher.cli import options
 from launcher.cli.output import print_json, say
+from launcher.cli.which import which_run
 from launcher.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -78,14 +79,14 @@ def _places(cluster_file: Path) -> Iterator[Place]:
 def status(
     run: options.Run = None,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on until nothing of it runs.")] = False,
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
     json: options.Json = False,
 ) -> None:
     """What a run is doing now: phase, supervisor, each rank and how far it is. Exit code 5: not known."""
-    from launcher.run.rundir import find_run
     from launcher.status.detail import look_at
     from launcher.status.state import Standing
 
-    directory = find_run(run)
+    directory = which_run(run, cluster)
     detail = _watch(directory, json=json) if watch else look_at(directory)
     if not watch:
         _print_status(detail, json=json)
@@ -145,15 +146,18 @@ def _looks(directory: RunDir) -> Iterator[Detail]:
         time.sleep(_REFRESH)
 
 
-def describe(run: options.Run = None, json: options.Json = False) -> None:
+def describe(
+    run: options.Run = None,
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
+    json: options.Json = False,
+) -> None:
     """All there is to know of a run: who, what, where, events, result, files."""
     from launcher.cli.run_text import description
     from launcher.cli.tables import print_table
     from launcher.run.events import read_events
-    from launcher.run.rundir import find_run
     from launcher.status.detail import look_at
 
-    directory = find_run(run)
+    directory = which_run(run, cluster)
     detail = look_at(directory)
     events, _ = read_events(directory.events)
     if json:

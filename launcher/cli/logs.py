@@ -13,6 +13,7 @@ import typer
 
 from launcher.cli import options
 from launcher.cli.output import say
+from launcher.cli.which import which_run
 from launcher.errors import ExitCode, LauncherError, UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def logs(
     attempt: Annotated[
         int | None, typer.Option("--attempt", min=1, help="Default: the newest.", show_default=False)
     ] = None,
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
     json: options.Json = False,
 ) -> None:
     """Show what the ranks wrote, each line with its rank before it.
@@ -81,10 +83,9 @@ def logs(
     """
     from launcher.logs.view import Account
     from launcher.plan.selection import choose
-    from launcher.run.rundir import find_run
 
     view = _view(follow, grep, since, lines, merge, attempt)
-    directory, account = find_run(run), Account()
+    directory, account = which_run(run, cluster), Account()
     show = _as_json if json else _as_text
     try:
         if follow:

@@ -9,6 +9,7 @@ import typer
 
 from launcher.cli import options
 from launcher.cli.output import print_json, say
+from launcher.cli.which import which_run
 from launcher.errors import ExitCode
 
 
@@ -62,10 +63,10 @@ def attach(
     """Follow a run; where nobody supervises it, take it over first."""
     from launcher.cli.follow import follow
     from launcher.run.standby import Standby
-    from launcher.run.takeover import ensure_supervised, resolve
+    from launcher.run.takeover import ensure_supervised
 
     with Standby() as supervisor:
-        directory = resolve(run, cluster)
+        directory = which_run(run, cluster)
         ensure_supervised(directory, supervisor, force=take_over)
     if not detach:
         raise typer.Exit(follow(directory, json=json))
@@ -87,10 +88,10 @@ def cancel(
     """End a run on all its hosts: TERM, then KILL after its cancel_grace; logs are collected."""
     from launcher.cli.follow import follow
     from launcher.run.standby import Standby
-    from launcher.run.takeover import request_cancel, resolve
+    from launcher.run.takeover import request_cancel
 
     with Standby() as supervisor:
-        directory = resolve(run, cluster)
+        directory = which_run(run, cluster)
         request_cancel(directory, supervisor)
     code = follow(directory, json=json, quiet=True)
     raise typer.Exit(0 if code == ExitCode.CANCELLED else code)

@@ -1,28 +1,14 @@
-"""Runs without a supervisor: taken over here, or adopted from the hosts by a launcher that never saw them."""
+"""Runs without a supervisor: one is started for them here."""
 
 from __future__ import annotations
 
-import json
-import os
-import tarfile
-import tempfile
-import time
-from collections.abc import Mapping
-from pathlib import Path
-
 from launcher.claims import lease
-from launcher.errors import LauncherError, LostContact, UsageError
-from launcher.files import write_atomically, write_json
-from launcher.hosts import Host, connect, endpoints_of
-from launcher.hosts.fence import checked
+from launcher.errors import UsageError
+from launcher.files import write_atomically
 from launcher.hosts.fleet import try_on_all
-from launcher.hosts.owner import owner_on
-from launcher.plan.layout import default_work_dir
-from launcher.remote import script
 from launcher.run.ground import draft_of
-from launcher.run.rundir import RunDir, all_runs, find_run, runs_root
+from launcher.run.rundir import RunDir
 from launcher.run.standby import Standby
-from launcher.spec.load import load_cluster
 from launcher.spec.spec import Spec
 
 
@@ -51,53 +37,6 @@ def request_cancel(directory: RunDir, standby: Standby) -> None:
         raise
 
 
-def resolve(prefix: str | None, cluster: Path | None) -> RunDir:
-    """A run of this directory, or one that only the hosts of the cluster know: it gets a directory here.
-
-    Raises UsageError where it is nowhere.
-    """
-    known = [run for run in all_runs() if prefix is not None and run.run_id.startswith(prefix)]
-    if prefix is None or known or cluster is None or not cluster.exists():
-        return find_run(prefix)
-    return adopt(prefix, cluster)
-
-
-def adopt(prefix: str, cluster_file: Path) -> RunDir:
-    """Make a run's directory here from what its hosts hold. Raises UsageError where no host knows the run,
-    LostContact where one that does not answer may know it.
-    """
-    cluster = load_cluster(cluster_file, environ=os.environ)
-    endpoints = endpoints_of(cluster)
-    hosts = {label: connect(endpoint) for label, endpoint in endpoints.items()}
-    fallback = {host.label: host.work_dir or cluster.work_dir for host in cluster.hosts}
-    found = try_on_all(hosts.values(), lambda host: _runs_on(host, fallback[host.label], prefix))
-    places = [
-        (name, attempt, label, path)
-        for label, runs in found.items()
-        if not isinstance(runs, LauncherError)
-        for name, attempt, path in runs
-    ]
-    _refuse_ambiguity(prefix, {name for name, _, _, _ in places}, found)
-    name, _, label, path = max(places, key=lambda place: place[1])  # a host may lack the newest attempt
-    directory = RunDir(runs_root() / name)
-    directory.path.mkdir(parents=True, exist_ok=True)
-    directory.keep_endpoints(endpoints)
-    return _copy_state(hosts[label], path, directory)
-
-
-def _refuse_ambiguity(prefix: str, names: set[str], found: Mapping[str, object]) -> None:
-    """Raises LostContact where a host that was not reached may know the run, UsageError."""
-    if len(names) == 1:
-        return
-    hint = "launcher list -c CLUSTER shows what the hosts know"
-    if names:
-        raise UsageError(f"several runs start with {prefix!r}: {', '.join(sorted(names))}", hint=hint)
-    errors = [str(outcome) for outcome in found.values() if isinstance(outcome, LauncherError)]
-    if errors:
-        raise LostContact("\n".join([f"no host that answers knows a run {prefix!r}", *errors]), hint=hint)
-    raise UsageError(f"no host knows a run {prefix!r}", hint=hint)
-
-
 def _refuse_fresh_lease(directory: RunDir) -> None:
     draft, hosts = draft_of(directory, Spec.from_json(directory.spec.read_text("utf-8")))
     leases = try_on_all(hosts.values(), lambda host: lease.show(host, draft.host(host.label).run_dir))
@@ -108,38 +47,3 @@ def _refuse_fresh_lease(directory: RunDir) -> None:
                 f"{directory.run_id}, last seen {shown.age:.0f} s ago",
                 hint="attach there, or take it over: launcher attach RUN --take-over",
             )
-
-
-def _runs_on(host: Host, work_dir: str | None, prefix: str) -> list[tuple[str, int, str]]:
-    """Name, newest attempt and directory of a host's runs that start with a prefix."""
-    base = work_dir or default_work_dir(owner_on(host).uid)
-    rows = [line.split() for line in checked(host, script("runs"), base).out.splitlines()]
-    return [(row[0], int(row[4]), f"{base}/runs/{row[0]}") for row in rows if row[0].startswith(prefix)]
-
-
-def _copy_state(host: Host, run_dir: str, directory: RunDir) -> RunDir:
-    """Inputs and plans of a run; run.json, written last, makes the directory a run."""
-    directory.inputs.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile() as tar:
-        checked(host, script("pack_state"), run_dir, out=tar)
-        if tar.seek(0, os.SEEK_END):
-            tar.seek(0)
-            with tarfile.open(fileobj=tar) as archive:
-                archive.extractall(directory.path, filter="data")
-    if not directory.spec.exists():
-        raise UsageError(
-            f"host {host.label}: run {directory.run_id} was never started there",
-            hint="launcher clean -c CLUSTER removes what is left of it",
-        )
-    spec = json.loads(directory.spec.read_text("utf-8"))
-    about = {
-        "schema": 1,
-        "run": directory.run_id,
-        "job": spec["job"]["name"],
-        "cluster": spec["cluster"]["name"],
-        "created": round(time.time(), 3),
-        "adopted_from": host.label,
-        "owner": lease.this_owner(),
-    }
-    write_json(directory.about, about)
-    return directory

@@ -48,7 +48,8 @@ class Stored:
 
     def state(self, traces: Sequence[Trace] | None = None) -> RunState:
         """Its state; `traces` is what its hosts show, if one need ask them."""
-        age = time.time() - float(self.about.get("created", 0.0))
+        is_adopted = "adopted_from" in self.about  # then its supervisor, elsewhere, has begun already
+        age = float("inf") if is_adopted else time.time() - float(self.about.get("created", 0.0))
         return judge(self.history, supervised=self.supervised, age=age, result=self.result, traces=traces)
 
 

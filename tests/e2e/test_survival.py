@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -42,7 +43,7 @@ def test_another_directory_with_only_the_cluster_file_cancels(place, tmp_path_fa
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     place.environ["LAUNCHER_RUNS"] = str(elsewhere / "runs")
     done = place.launcher("cancel", run, "-c", place.cluster, cwd=elsewhere)
-    nowhere = "no host knows" in done.stderr or "was never started there" in done.stderr
+    nowhere = "and no host of" in done.stderr or "was never started there" in done.stderr
     assert done.returncode == ExitCode.OK or nowhere, done.stderr
     place.assert_nothing_left()
 
@@ -118,6 +119,23 @@ def test_an_upgrade_of_the_launcher_does_not_disturb_a_run(place, tmp_path):
     result = place.result(run)
     assert [attempt["failure"]["exit_code"] for attempt in result["attempts"]] == [4, 4]
     place.assert_nothing_left()
+
+
+def test_another_directory_with_only_the_cluster_file_sees_a_run(place, tmp_path_factory):
+    run = place.detached(place.job("echo said $RANK_ID; exec sleep 1000"))
+    place.until_running(run)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    place.environ["LAUNCHER_RUNS"] = str(elsewhere / "runs")
+    shown = json.loads(place.launcher("status", run, "-c", place.cluster, "--json", cwd=elsewhere).stdout)
+    assert shown["state"] == "running" and shown["words"].startswith("supervised elsewhere")
+    assert {member["state"] for member in shown["members"]} == {"running"}
+    said = place.launcher("logs", run, "--rank", "1", cwd=elsewhere)
+    assert said.stdout == "[1] said 1\n"
+    nobody = place.launcher("logs", "nobody", "-c", place.cluster, cwd=elsewhere)
+    assert nobody.returncode == ExitCode.USAGE and "no run 'nobody' here, and no host of" in nobody.stderr
+    place.environ["LAUNCHER_RUNS"] = str(place.path / "runs")
+    assert place.launcher("cancel", run).returncode == ExitCode.OK
+    assert "ended with 143" in place.launcher("status", run, cwd=elsewhere).stdout
 
 
 def test_a_second_supervisor_is_refused_while_the_first_lives(place, tmp_path_factory):
