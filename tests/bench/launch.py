@@ -2,6 +2,7 @@
 
     make bench-launch          (root: the hosts are made on this machine, as for `make test-cluster`)
 
+Ansible's module for containers needs Debian's python3-requests on hosts, which see this machine's programs.
 Connections are cold, image and code are there. The launcher is timed from the command to the event `started`,
 with its check; the others until their last `docker run` has returned. Prints Markdown.
 """
@@ -28,12 +29,14 @@ import yaml
 
 from launcher.plan import store
 from launcher.plan.containers import docker_words
-from launcher.plan.model import Plan
+from launcher.plan.model import Container, Plan
 from tests.cluster.bed import Testbed
 from tests.cluster.conftest import ClusterPlace
 from tests.cluster.images.golden import golden
 from tests.cluster.slots import free_bed
 
+Play = tuple[dict[str, Any], list[tuple[str, Any]]]
+"""A task of Ansible, and the items that it loops over on each host."""
 IDLE = 30.0
 FAIL = """
 for process in /proc/[0-9]*; do
@@ -177,23 +180,40 @@ class Bench:
     # ---- Ansible
 
     def ansible(self) -> dict[str, float]:
-        """With its defaults: five forks, a file copied for each task."""
-        return self._play({})
+        """By its module for containers, with its defaults: five forks, a file copied for each task."""
+        return self._play(self._of_module(), {})
+
+    def ansible_command(self) -> dict[str, float]:
+        """The lines of `docker run` as commands, with its defaults."""
+        return self._play(self._of_commands(), {})
 
     def ansible_tuned(self) -> dict[str, float]:
-        """All hosts at once, and nothing copied."""
-        return self._play({"ANSIBLE_PIPELINING": "1", "ANSIBLE_FORKS": str(len(self.hosts))})
+        """The lines of `docker run` as commands, all hosts at once, and nothing copied."""
+        tuned = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_FORKS": str(len(self.hosts))}
+        return self._play(self._of_commands(), tuned)
 
-    def _play(self, settings: dict[str, str]) -> dict[str, float]:
-        """Seconds of a play that runs the same commands."""
-        path = self.place.path
-        of_host: dict[str, list[str]] = {}
-        for host, line in self.commands("ansible"):
-            of_host.setdefault(host, []).append(line)
-        inventory = {"all": {"hosts": {host: {"lines": lines} for host, lines in of_host.items()}}}
+    def _of_commands(self) -> Play:
+        return {"command": "{{ item }}"}, self.commands("ansible")
+
+    def _of_module(self) -> Play:
+        containers = [(each.host, each.container) for each in self.plan.members if each.container]
+        items = [(host, module_options(container)) for host, container in containers]
+        return {"community.docker.docker_container": "{{ item }}"}, items
+
+    def _play(self, play_of: Play, settings: dict[str, str]) -> dict[str, float]:
+        """Seconds of a play that makes the same containers."""
+        path, (task, items) = self.place.path, play_of
+        of_host: dict[str, list[Any]] = {}
+        for host, item in items:
+            of_host.setdefault(host, []).append(item)
+        inventory = {"all": {"hosts": {host: {"items": each} for host, each in of_host.items()}}}
         (path / "inventory.yaml").write_text(yaml.safe_dump(inventory))
-        task = {"command": "{{ item }}", "loop": "{{ lines }}"}
-        play = {"hosts": "all", "gather_facts": False, "remote_user": "root", "tasks": [task]}
+        play = {
+            "hosts": "all",
+            "gather_facts": False,
+            "remote_user": "root",
+            "tasks": [{**task, "loop": "{{ hostvars[inventory_hostname]['items'] }}"}],
+        }
         (path / "play.yaml").write_text(yaml.safe_dump([play]))
         environ = {
             **os.environ,
@@ -216,6 +236,33 @@ class Bench:
         return {"seconds": seconds}
 
 
+def module_options(spec: Container) -> dict[str, Any]:
+    """The container as options of Ansible's module `docker_container`."""
+    return {
+        "name": f"ansible-{spec.name}",
+        "image": spec.image,
+        "pull": "never",
+        "hostname": spec.hostname,
+        "user": spec.user,
+        "groups": list(spec.groups),
+        "network_mode": spec.network,
+        "ipc_mode": spec.ipc,
+        "init": spec.init,
+        "security_opts": list(spec.security),
+        "ulimits": [limit.replace("=", ":") for limit in spec.ulimits],
+        "devices": list(spec.devices),
+        "mounts": [
+            {"type": "bind", "source": each.source, "target": each.target, "read_only": each.read_only}
+            for each in spec.mounts
+        ],
+        "env": dict(spec.environment),
+        "labels": dict(spec.labels),
+        "entrypoint": [spec.command[0]],
+        "command": list(spec.command[1:]),
+        "command_handling": "correct",
+    }
+
+
 def report(rows: dict[str, list[dict[str, float]]], hosts: int, ranks: int) -> None:
     """Medians and ratios, as Markdown."""
     median = {
@@ -235,7 +282,7 @@ def report(rows: dict[str, list[dict[str, float]]], hosts: int, ranks: int) -> N
         + ", ".join(f"{key} {value:.2f}" for key, value in phases.items())
     )
     print(f"OpenSSH connects in {median['openssh']['connect']:.2f} s")
-    for name in ("ansible", "ansible_tuned"):
+    for name in ("ansible", "ansible_command", "ansible_tuned"):
         if name in median:
             print(f"Against {name}: {launcher['seconds'] / median[name]['seconds']:.2f}")
     print(f"From the first failed rank to the last of {ranks} gone: {launcher['fall']:.2f} s")
@@ -250,7 +297,9 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=8)
     parser.add_argument("--devices", type=int, default=8, help="of each host")
     parser.add_argument(
-        "--only", default="launcher,openssh,ansible,ansible_tuned", help="openssh is among them"
+        "--only",
+        default="launcher,openssh,ansible,ansible_command,ansible_tuned",
+        help="openssh is among them",
     )
     options = parser.parse_args()
     with golden() as root, free_bed(root) as bed, tempfile.TemporaryDirectory() as path:
