@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -25,18 +24,15 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
-import yaml
-
 from launcher.plan import store
 from launcher.plan.containers import docker_words
-from launcher.plan.model import Container, Plan
+from launcher.plan.model import Plan
+from tests.bench.plays import COMMAND, MODULE, options_of, play
 from tests.cluster.bed import Testbed
 from tests.cluster.conftest import ClusterPlace
 from tests.cluster.images.golden import golden
 from tests.cluster.slots import free_bed
 
-Play = tuple[dict[str, Any], list[tuple[str, Any]]]
-"""A task of Ansible, and the items that it loops over on each host."""
 IDLE = 30.0
 FAIL = """
 for process in /proc/[0-9]*; do
@@ -160,7 +156,7 @@ class Bench:
             capture_output=True,
         )
 
-    def commands(self, prefix: str) -> list[tuple[str, str]]:
+    def commands(self, prefix: str) -> list[tuple[str, Any]]:
         """Host and `docker run` line of each container, under other names."""
         lines = []
         for member in self.plan.members:
@@ -181,86 +177,27 @@ class Bench:
 
     def ansible(self) -> dict[str, float]:
         """By its module for containers, with its defaults: five forks, a file copied for each task."""
-        return self._play(self._of_module(), {})
+        return self._play(MODULE, self._specs(), {})
 
     def ansible_command(self) -> dict[str, float]:
         """The lines of `docker run` as commands, with its defaults."""
-        return self._play(self._of_commands(), {})
+        return self._play(COMMAND, self.commands("ansible"), {})
 
     def ansible_tuned(self) -> dict[str, float]:
         """The lines of `docker run` as commands, all hosts at once, and nothing copied."""
         tuned = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_FORKS": str(len(self.hosts))}
-        return self._play(self._of_commands(), tuned)
+        return self._play(COMMAND, self.commands("ansible"), tuned)
 
-    def _of_commands(self) -> Play:
-        return {"command": "{{ item }}"}, self.commands("ansible")
+    def _specs(self) -> list[tuple[str, Any]]:
+        members = [(each.host, each.container) for each in self.plan.members if each.container]
+        return [(host, options_of(spec, name=f"ansible-{spec.name}")) for host, spec in members]
 
-    def _of_module(self) -> Play:
-        containers = [(each.host, each.container) for each in self.plan.members if each.container]
-        items = [(host, module_options(container)) for host, container in containers]
-        return {"community.docker.docker_container": "{{ item }}"}, items
-
-    def _play(self, play_of: Play, settings: dict[str, str]) -> dict[str, float]:
-        """Seconds of a play that makes the same containers."""
-        path, (task, items) = self.place.path, play_of
-        of_host: dict[str, list[Any]] = {}
-        for host, item in items:
-            of_host.setdefault(host, []).append(item)
-        inventory = {"all": {"hosts": {host: {"items": each} for host, each in of_host.items()}}}
-        (path / "inventory.yaml").write_text(yaml.safe_dump(inventory))
-        play = {
-            "hosts": "all",
-            "gather_facts": False,
-            "remote_user": "root",
-            "tasks": [{**task, "loop": "{{ hostvars[inventory_hostname]['items'] }}"}],
-        }
-        (path / "play.yaml").write_text(yaml.safe_dump([play]))
-        environ = {
-            **os.environ,
-            **settings,
-            "ANSIBLE_SSH_ARGS": f"-F {self.bed.ssh_config} -o ControlMaster=auto -o ControlPersist=60",
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(path / "cp"),
-            "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
-        }
-        began = time.monotonic()
-        words = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.yaml", "play.yaml"]
-        done = subprocess.run(words, cwd=path, env=environ, capture_output=True, text=True)
-        seconds = time.monotonic() - began
-        assert done.returncode == 0, done.stdout + done.stderr
-        for socket in (path / "cp").glob("*"):
-            subprocess.run(
-                ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "x"], check=False, capture_output=True
-            )
-        shutil.rmtree(path / "cp", ignore_errors=True)
+    def _play(
+        self, task: dict[str, Any], items: list[tuple[str, Any]], settings: dict[str, str]
+    ) -> dict[str, float]:
+        seconds = play(self.place.path, self.bed.ssh_config, task, items, settings)
         self._remove("ansible")
         return {"seconds": seconds}
-
-
-def module_options(spec: Container) -> dict[str, Any]:
-    """The container as options of Ansible's module `docker_container`."""
-    return {
-        "name": f"ansible-{spec.name}",
-        "image": spec.image,
-        "pull": "never",
-        "hostname": spec.hostname,
-        "user": spec.user,
-        "groups": list(spec.groups),
-        "network_mode": spec.network,
-        "ipc_mode": spec.ipc,
-        "init": spec.init,
-        "security_opts": list(spec.security),
-        "ulimits": [limit.replace("=", ":") for limit in spec.ulimits],
-        "devices": list(spec.devices),
-        "mounts": [
-            {"type": "bind", "source": each.source, "target": each.target, "read_only": each.read_only}
-            for each in spec.mounts
-        ],
-        "env": dict(spec.environment),
-        "labels": dict(spec.labels),
-        "entrypoint": [spec.command[0]],
-        "command": list(spec.command[1:]),
-        "command_handling": "correct",
-    }
 
 
 def report(rows: dict[str, list[dict[str, float]]], hosts: int, ranks: int) -> None:
