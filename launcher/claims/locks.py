@@ -14,6 +14,8 @@ from launcher.plan.model import HostPlan
 from launcher.remote import script
 
 _HELD = 76
+_DIGITS = 10
+"""Of seconds since 1970, until the year 2286."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,8 @@ def acquire(host: Host, part: HostPlan, epoch: int, run: str, owner: str) -> Non
     words = (part.run_dir, str(epoch), LOCKS, run, owner, *part.locks)
     done = host.run(script("lock"), *words)
     if done.code == _HELD:
-        raise DevicesHeld(
-            f"host {host.label}: {describe(parse_holders(done.out))}", hint=_hint(done.err.strip())
-        )
+        held, _, left = done.out.partition("\nleft ")
+        raise DevicesHeld(f"host {host.label}: {describe(parse_holders(held))}", hint=_hint(left.strip()))
     if done.code:
         error = Fenced if done.code == FENCED else RemoteError
         raise error(f"host {host.label}: {done.err.strip()}")
@@ -74,7 +75,8 @@ def parse_holders(text: str) -> list[Holder]:
     holders = []
     for line in filter(str.strip, text.splitlines()):
         name, run, since, owner = [*line.split(maxsplit=3), "unknown", "unknown", "unknown"][:4]
-        holders.append(Holder(name, run, float(since) if since.isdecimal() else 0.0, owner))
+        is_time = since.isdecimal() and len(since) <= _DIGITS
+        holders.append(Holder(name, run, float(since) if is_time else 0.0, owner))
     return holders
 
 

@@ -62,7 +62,7 @@ def _indexed(file: Path, changed: int) -> tuple[Mapping[str, list[Entry]], list[
 def _entries(file: Path) -> tuple[Entry, ...]:
     entries = []
     for line in map(str.strip, file.read_text("utf-8", "replace").splitlines()):
-        marker, _, rest = line.partition(" ") if line.startswith("@") else ("", "", line)
+        marker, rest = (*line.split(None, 1), "")[:2] if line.startswith("@") else ("", line)
         words = rest.split(None, 1)
         if words and not line.startswith("#"):
             entries.append((marker, words[0], rest.strip()))

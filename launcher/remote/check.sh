@@ -124,7 +124,7 @@ identity() { # who we are, and as what SELinux sees us
     done
 }
 machine() {
-    fact cores "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
+    fact cores "$(unset OMP_NUM_THREADS OMP_THREAD_LIMIT && nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
     ! command -v setsid >/dev/null || fact setsid yes
     fact uid "$uid"
     fact user "$user"

@@ -29,7 +29,7 @@ tree() { # number, path, mode
     [ -r "$2" ] || return 0
     if [ -d "$2" ]; then kind=directory at=$2 name=.; else kind=file at=${2%/*}/ name=./${2##*/}; fi
     cd "$at" 2>/dev/null || return 0
-    listed=$(timeout "$patience" find -L "$name" -type f -exec stat -L -c '%s %n' {} + 2>/dev/null | LC_ALL=C sort -k 2)
+    listed=$(timeout "$patience" find -L "$name" -type f -exec stat -L -c '%s %n' {} + 2>/dev/null | sort -k 2)
     set -- $(printf '%s\n' "$listed" | awk 'NF { files++; bytes += $1 } END { printf "%d %.0f", files, bytes }')
     files=$1 bytes=$2
     sums=''

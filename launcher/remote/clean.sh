@@ -18,7 +18,7 @@ has_attempts() { # run directory; a shell that was killed leaves an attempt with
 }
 why_not() { # run directory, run, epoch, ended or another word: empty if the run may go
     if [ ! -O "$1" ] || [ -L "$1" ]; then echo "it belongs to somebody else"
-    elif [ "$4" != ended ] && [ ! -e "$1/finished" ] && has_attempts "$1"; then echo "it has not ended"
+    elif [ "$4" != ended ] && [ ! -s "$1/finished" ] && has_attempts "$1"; then echo "it has not ended"
     elif [ "$(highest_epoch "$1")" != "$3" ]; then echo "another launcher has taken it over"
     elif has_live_ranks "$1" "$2"; then echo "its ranks live, or Docker does not answer"
     else

@@ -1,6 +1,7 @@
 # Shared by all scripts that the launcher runs on hosts: POSIX sh, and what every Linux has.
 set -u
 umask 022
+export LC_ALL=C # what programs say is read here, in English
 FENCED=75 HELD=76
 die() { printf '%s\n' "$2" >&2; exit "$1"; }
 write() { # file, words
@@ -32,12 +33,12 @@ read -r boot_id </proc/sys/kernel/random/boot_id
 alive() { # pid record: the same process still runs
     [ -f "$1" ] && read -r pid start boot rest <"$1" && [ "$boot" = "$boot_id" ] || return 1
     { read -r line <"/proc/$pid/stat"; } 2>/dev/null || return 1
-    set -- ${line##*) }
+    set -- ${line##*\) }
     [ "$1" != Z ] && [ "$1" != X ] && [ "${20}" = "$start" ]
 }
 record() { # file: this script, as `alive` knows it
     read -r line </proc/$$/stat
-    set -- "$1" ${line##*) }
+    set -- "$1" ${line##*\) }
     write "$1" "$$ ${21} $boot_id"
 }
 labelled() { # run, attempt: pids that carry both in their environment
@@ -48,7 +49,7 @@ labelled() { # run, attempt: pids that carry both in their environment
     return 0
 }
 first_free() { # ports…: the first of them that nothing on this host is bound to; else says so
-    used=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '{ split($2, a, ":"); print a[length(a)] }')
+    used=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '{ sub(/.*:/, "", $2); print $2 }')
     for port; do
         printf '%s\n' "$used" | grep -qx "$(printf '%04X' "$port")" || { printf '%s\n' "$port"; return 0; }
     done
@@ -58,7 +59,7 @@ carries() { # environment of a process, NAME=value: a whole variable, not a part
     { tr '\n\0' ' \n' <"$1"; } 2>/dev/null | grep -qxF -e "$2"
 }
 watch_all() { # seconds between looks, keys…: `look_at KEY` until each has settled; a beat now and then
-    nap=$1 looks=0 settled=' ' && shift
+    nap=$1 pulse=10 looks=0 settled=' ' && shift
     while :; do
         left=0
         for key; do
@@ -67,7 +68,7 @@ watch_all() { # seconds between looks, keys…: `look_at KEY` until each has set
         done
         [ "$left" -gt 0 ] || return 0
         looks=$((looks + 1))
-        [ $((looks % 10)) -ne 1 ] || echo beat || return 0
+        [ $(((looks - 1) % pulse)) -ne 0 ] || echo beat || return 0
         sleep "$nap"
     done
 }
@@ -83,7 +84,12 @@ docker_as() { # sudo or nothing, words: Docker as the cluster file says
 }
 by_sudo= # whether the run's containers are made through sudo: this user may have a Docker of their own
 engine_aloud() { # words: Docker, through sudo where the run goes that way, or where this user may not call it
-    if [ -z "$by_sudo" ]; then docker "$@" && return; fi
+    if [ -z "$by_sudo" ]; then
+        docker "$@" && return
+        set -- "$?" "$@"
+        ! docker version >/dev/null 2>&1 || return "$1" # it answers: what failed is not for sudo to do again
+        shift
+    fi
     sudo -n docker "$@"
 }
 engine() { # the same without its errors

@@ -3,11 +3,11 @@
 npu_smi=$1 hccn_tool=$2 hccn_conf=$3 version_file=$4 sudo=$5
 
 engine_facts() {
-    if words=$(docker_as "$sudo" version --format '{{.Server.Version}}' 2>&1); then
+    if words=$(docker_as "$sudo" version --format '{{.Server.Version}}' 2>/dev/null); then
         fact docker "$words"
         fact runtimes "$(docker_as "$sudo" info --format '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' 2>/dev/null)"
     else
-        fact no_docker "$words"
+        fact no_docker "$(docker_as "$sudo" version --format '{{.Server.Version}}' 2>&1)"
     fi
 }
 addresses() { # those that stay, of interfaces that are up

@@ -52,7 +52,7 @@ UseDNS no
 AuthenticationMethods publickey
 PasswordAuthentication no
 PermitRootLogin prohibit-password
-AllowUsers $(id -un)
+AllowUsers $(id -un | tr @ '?')
 DisableForwarding yes
 PermitTTY no
 PermitUserRC no

@@ -1,5 +1,6 @@
-# run directory, epoch, directory of locks, run, owner, locks…: take all locks or none. On errors, where nobody uses
-# any of those that are held: their paths; only their owners and root can remove them (the directory is sticky)
+# run directory, epoch, directory of locks, run, owner, locks…: take all locks or none. Of those that are held: name, run,
+# since when, owner; then, where nobody uses any of them, `left` and their paths: only their owners and root can remove
+# them (the directory is sticky)
 fence "$1" "$2"
 run_dir=$1 root=$3 run=$4 owner=$5 && shift 5
 [ -d "$root" ] || { mkdir -p "$root" && chmod 1777 "$root"; } || exit 1
@@ -21,8 +22,9 @@ get() { # lock: ours already, free, or left by a run that is no more
         { take "$1" || { is_stale "$1" && steal "$1"; }; } && taken="$taken ${1##*/}"
     fi
 }
-word() { # lock, name, what stands for it where it is not there
-    cat "$1/$2" 2>/dev/null || echo "$3"
+word() { # lock, name, what stands for it where it is not there; one line, whatever another user has put there
+    { IFS= read -r line <"$1/$2"; } 2>/dev/null || line=$3
+    printf '%s\n' "$line"
 }
 held= taken= left= in_use=
 for name; do # in one order and none after the first that is held: of two launchers one gets all
@@ -39,5 +41,5 @@ done
 [ -n "$held" ] || exit 0
 for name in $taken; do drop "$root/$name" "$run"; done
 printf '%s' "$held"
-[ -n "$in_use" ] || printf '%s\n' "$left" >&2
+[ -n "$in_use" ] || printf 'left%s\n' "$left"
 exit "$HELD"

@@ -29,7 +29,7 @@ send() { # key, file, size: the next frame, of blocks as large as the offset all
     count=$((left / block))
     [ "$count" -le "$most" ] || count=$most
     printf '%s %s %s\n' "$1" "$offset" "$((block * count))" || exit 1
-    said=$(LC_ALL=C dd if="$2" bs="$block" skip="$((offset / block))" count="$count" 2>&1 >&3) || exit 1
+    said=$(dd if="$2" bs="$block" skip="$((offset / block))" count="$count" 2>&1 >&3) || exit 1
     case $said in "$count+0 records in"*) ;; *) exit 1 ;; esac # half a frame: the reader drops it
     offset=$((offset + block * count))
 }

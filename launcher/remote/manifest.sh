@@ -1,7 +1,6 @@
 # directory, names…: what is below those that are there: `directory <name>`, then of each regular file
 # `<sha256> <size> <path>`, last `problem <words>` for what cannot be read; what goes away meanwhile is none.
 # A sum is of so many first bytes: a log may grow meanwhile.
-export LC_ALL=C
 cd "$1" || exit 1
 shift
 for name; do

@@ -1,4 +1,10 @@
 # work directory: each run that has left something here: run, epoch, age of the lease, exit code or -, latest attempt, live processes, owner
+number_in() { # file, what stands for it: a host that lost power may leave an empty one
+    number=
+    { read -r number <"$1"; } 2>/dev/null
+    case $number in '' | *[!0-9]*) number=$2 ;; esac
+    printf '%s\n' "$number"
+}
 live_containers() { # their runs, a line each
     ! command -v docker >/dev/null || engine ps --filter label=launcher.run --format '{{.Label "launcher.run"}}'
 }
@@ -16,8 +22,7 @@ for run_dir in "$1"/runs/*; do
         [ ! -f "$directory/plan.json" ] || [ "$number" -le "$attempt" ] || attempt=$number # of a shell there is none
         for record in "$directory"/state/*.pid; do alive "$record" && living=$((living + 1)); done
     done
-    renewed=$(cat "$run_dir/lease/renewed" 2>/dev/null || echo 0)
-    printf '%s %s %s %s %s %s %s\n' "${run_dir##*/}" "$epoch" "$(($(date +%s) - renewed))" \
-        "$(cat "$run_dir/finished" 2>/dev/null || echo -)" "$attempt" "$living" \
+    printf '%s %s %s %s %s %s %s\n' "${run_dir##*/}" "$epoch" "$(($(date +%s) - $(number_in "$run_dir/lease/renewed" 0)))" \
+        "$(number_in "$run_dir/finished" -)" "$attempt" "$living" \
         "$(cat "$run_dir/lease/epoch-$epoch/owner" 2>/dev/null)"
 done

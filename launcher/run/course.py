@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from launcher.hosts.clock import Clock
-from launcher.run.events import EventLog
+from launcher.run.events import EventLog, Phase
 from launcher.run.result import Attempt
 
 
@@ -29,7 +29,7 @@ class Course:
         self.events.write("clocks", hosts={label: asdict(clock) for label, clock in clocks.items()})
 
     @contextmanager
-    def phase(self, name: str, attempt: int | str = 0) -> Iterator[None]:
+    def phase(self, name: Phase, attempt: int | str = 0) -> Iterator[None]:
         """Write that a phase begins, and remember how long it took."""
         self.events.write("phase", phase=name, attempt=int(attempt))
         began = time.monotonic()

@@ -7,8 +7,24 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+Phase = Literal[
+    "connect",
+    "check",
+    "lock",
+    "bind",
+    "upload",
+    "image",
+    "create",
+    "start",
+    "watch",
+    "stop",
+    "collect",
+    "unlock",
+]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+"""In their order; with a restart those from `bind` to `collect` come again."""
 Event = dict[str, Any]
 SCHEMA = 1
 

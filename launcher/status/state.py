@@ -14,12 +14,12 @@ from typing import Any
 from launcher.claims.lease import Lease
 from launcher.errors import ExitCode
 from launcher.hosts.clock import Clock, parse_clocks
-from launcher.run.events import Event
+from launcher.run.events import PHASES, Event
 from launcher.run.gang import MemberStatus, State
 
 START_SECONDS = 30.0
 """A run without an event may for so long still be waiting for its supervisor to show itself."""
-_BEFORE_RANKS = ("", "connect", "check", "lock", "bind", "upload", "create", "start")
+_BEFORE_RANKS = ("", *PHASES[: PHASES.index("watch")])
 
 
 class Standing(str, Enum):

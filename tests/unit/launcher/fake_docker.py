@@ -120,12 +120,12 @@ def command(docker: FakeDocker, words: list[str]) -> int:
 
 
 def _chosen(docker: FakeDocker, filters: list[str], *, all_too: bool) -> list[dict[str, Any]]:
-    wanted = [text.partition("=")[::2] for text in filters]
+    wanted = [(*text.split("=", 1), None)[:2] for text in filters]
     return [
         each
         for each in docker.containers()
         if (all_too or each["status"] == "running")
-        and all(name in each["labels"] and (not v or each["labels"][name] == v) for name, v in wanted)
+        and all(name in each["labels"] and v in (None, each["labels"][name]) for name, v in wanted)
     ]
 
 
@@ -139,15 +139,15 @@ def _ps(docker: FakeDocker, words: list[str]) -> int:
 
 
 def _inspect(docker: FakeDocker, words: list[str]) -> int:
-    for each in docker.containers():
-        if each["id"] in words[2:]:
-            print(_formatted(words[1], each))
-    return 0
+    there = {each["id"]: each for each in docker.containers()}
+    for key in words[2:]:
+        print(_formatted(words[1], there[key]) if key in there else "")
+    return 0 if set(words[2:]) <= set(there) else 1
 
 
 def _formatted(form: str, each: dict[str, Any]) -> str:
     state = {
-        "Pid": each["pid"],
+        "Pid": each.get("shown_pid", each["pid"]),
         "Status": each["status"],
         "ExitCode": each.get("code", 0),
         "OOMKilled": str(each.get("oom", False)).lower(),
@@ -159,25 +159,36 @@ def _formatted(form: str, each: dict[str, Any]) -> str:
 
 def _kill(docker: FakeDocker, words: list[str]) -> int:
     name = words[words.index("--signal") + 1] if "--signal" in words else "KILL"
-    for each in docker.containers():
-        if each["id"] in words and each["status"] == "running" and not each.get("stubborn"):
+    running = [each for each in docker.containers() if each["status"] == "running"]
+    for each in running:
+        if each["id"] in words and not each.get("stubborn"):
             with suppress(ProcessLookupError):
                 os.kill(each["pid"], signal.Signals[f"SIG{name}"])
             if name == "KILL":
                 docker.keep({**each, "status": "exited", "code": 137, "pid": 0})
-    return 0
+    wanted = [word for word in words if word not in ("--signal", name)]
+    return 0 if set(wanted) <= {each["id"] for each in running} else 1
 
 
 def _rm(docker: FakeDocker, words: list[str]) -> int:
-    for key in words:
-        with suppress(FileNotFoundError):
+    """Whether it is `--force` that a running one goes, and that one that is not there is no error."""
+    forced, failed = "--force" in words, bool(docker.settings().get("keeps"))
+    there = {each["id"]: each for each in docker.containers()}
+    for key in (word for word in words if not word.startswith("--")):
+        if key in there and (forced or there[key]["status"] != "running"):
             (docker.place / "containers" / key).unlink()
-    return 1 if docker.settings().get("keeps") else 0
+        else:
+            failed |= not forced
+    return int(failed)
 
 
 def _logs(docker: FakeDocker, words: list[str]) -> int:
-    print("\n".join(each.get("said", "") for each in docker.containers() if each["id"] == words[-1]))
-    return 0
+    found = [each for each in docker.containers() if each["id"] == words[-1]]
+    if refusal := next((each["no_logs"] for each in found if "no_logs" in each), None):
+        print(refusal, file=sys.stderr)
+        return 1
+    print("\n".join(each.get("said", "") for each in found))
+    return 0 if found else 1
 
 
 def _other(docker: FakeDocker, words: list[str]) -> int:

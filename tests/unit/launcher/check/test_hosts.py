@@ -79,8 +79,14 @@ def test_a_link_to_nowhere_is_refused(needs, tmp_path):
     assert gather(HERE, replace(needs, work_dir=str(tmp_path / "link"))).work_dir_refusal
 
 
+def test_how_many_threads_the_users_own_programs_take_is_not_the_number_of_cores(needs, monkeypatch):
+    cores = gather(HERE, needs).cores
+    monkeypatch.setenv("OMP_NUM_THREADS", str(cores + 1))
+    assert gather(HERE, needs).cores == cores
+
+
 def test_nfs(needs, shadow):
-    shadow("stat", "echo nfs")
+    shadow("stat", "echo 400 4096 nfs")
     assert rules(examine({"here": needs}, {"here": HERE})) == ["work directory"]
 
 

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,31 @@ def test_a_lock_is_not_stolen_while_the_run_has_containers_in_the_docker_of_sudo
         acquire(parts, "b")
     docker.keep({**docker.containers()[0], "status": "exited"})
     acquire(parts, "b")
+
+
+class Noisy(LocalHost):
+    """This machine, whose shell complains each time."""
+
+    def run(self, *words: Any, **more: Any) -> Completed:
+        return replace(super().run(*words, **more), err="/bin/sh: warning: setlocale: LC_ALL\n")
+
+
+def test_what_a_host_complains_of_is_no_path_that_root_should_remove(parts):
+    acquire(parts, "a")
+    with pytest.raises(DevicesHeld) as held:
+        locks.acquire(Noisy("here"), parts["b"], 1, "b", "b@here 1 2 3")  # type: ignore[arg-type]
+    assert held.value.hint.startswith("wait for that run")
+
+
+def test_what_others_have_written_into_a_lock_is_one_line(parts, root):
+    acquire(parts, "a")
+    (root / "cpu-0/owner").write_text("eve@desk 1 2 3\nleft /etc\n")
+    (root / "cpu-1/since").write_text("9" * 400)
+    (root / "cpu-2/since").write_text("99999999999999")
+    with pytest.raises(DevicesHeld) as held:
+        acquire(parts, "b")
+    assert "of eve@desk since" in str(held.value) and "1970" in str(held.value)
+    assert held.value.hint.startswith("wait for that run")
 
 
 class Stranger:

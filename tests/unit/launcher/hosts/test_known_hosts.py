@@ -78,6 +78,7 @@ def test_keys_of_all_lines_and_files_are_known(known) -> None:
 def test_a_key_that_is_revoked_is_never_trusted(known) -> None:
     keys = known("a", line("a") + line("*", ONE, "@revoked") + line("b", TWO, "@revoked"))
     assert (keys.trusted, keys.revoked) == ((ONE,), (ONE,))
+    assert known("a", line("a", ONE, "@revoked").replace("@revoked ", "@revoked\t")).revoked == (ONE,)
 
 
 def test_certificate_authorities_vouch_for_nobody(known) -> None:

@@ -111,6 +111,16 @@ def test_a_run_is_looked_for_in_the_docker_that_it_went_by(work: Path, docker: F
     assert docker.containers() == []
 
 
+def test_what_a_loss_of_power_has_emptied_is_not_there(work: Path) -> None:
+    run = make_run(work, RUN)
+    (run / "finished").write_text("")
+    (run / "lease/renewed").write_text("")
+    _, epoch, age, code, attempt, alive, owner = LocalHost().run(script("runs"), str(work)).out.split()
+    assert (epoch, code, attempt, alive, owner) == ("1", "-", "1", "0", "me") and int(age) > 1e9
+    assert LocalHost().run(script("is_finished"), str(run)).out == "no\n"
+    assert clean(work, "remove", RUN, "1") == [f"kept {RUN} it has not ended"]
+
+
 def living(work: Path) -> dict[str, int]:
     """Live processes and containers of each run, as `launcher list` gets them."""
     rows = [line.split() for line in LocalHost().run(script("runs"), str(work)).out.splitlines()]

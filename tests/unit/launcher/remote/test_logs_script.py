@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import threading
@@ -47,6 +48,24 @@ def joined(items: list[Frame | Notice], key: str, offset: int = 0) -> bytes:
             assert item.offset == offset + len(data)
             data += item.data
     return data
+
+
+def test_programs_are_asked_in_english_whatever_the_host_speaks(
+    attempt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = tmp_path / "bin" / "wc"
+    counts.parent.mkdir()
+    counts.write_text(
+        '#!/bin/sh\n[ "${LC_ALL:-}" = C ] && total=total || total=\u603b\u8ba1\n'
+        'PATH=${PATH#*:} wc "$@" | sed "s/ total$/ $total/"\n'
+    )
+    counts.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{counts.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    for key in "01":
+        (attempt / f"LOG{key}/log.txt").write_text(f"of {key}\n")
+    items = read(attempt, "no", "0", "0", "1", "0")
+    assert (joined(items, "0"), joined(items, "1")) == (b"of 0\n", b"of 1\n")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

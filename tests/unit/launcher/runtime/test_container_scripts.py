@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 
 from launcher.hosts import RemoteError, Stream
 from launcher.run.gang import State, planned, read_line
+from tests.unit.launcher import fake_docker
 from tests.unit.launcher.runtime.gang import HOST, RUN, RUNTIME, Gang
 
 # ---- watching
@@ -92,6 +94,41 @@ def test_what_a_container_says_that_cannot_begin_is_the_reason(gang: Gang, hosti
     member = told(gang)["0"]
     assert (member.state, member.exit_code) == (State.GONE, 127)
     assert member.reason and "\n" not in member.reason
+
+
+def test_docker_itself_says_why_it_does_not_show_what_a_container_said(gang: Gang) -> None:
+    refusal = "Error: configured logging driver does not support reading"
+    gang.start("0", code=127, no_logs=refusal).kill()
+    gang.docker.put_program("sudo", "echo sudo: a password is required >&2; exit 1")
+    (gang.state / "1.end").write_text("0 6.5\n")
+    assert refusal in told(gang)["0"].reason
+
+
+def test_a_container_that_goes_between_two_questions_is_removed(gang: Gang) -> None:
+    process = gang.start("0")
+    (gang.state / "1.end").write_text("0 6.5\n")
+    lists = 'case $1 in inspect) rm -f "$FAKE_DOCKER"/containers/* ;; esac'
+    gang.docker.put_program("docker", f'{lists}; exec {sys.executable} -S "{fake_docker.__file__}" "$@"')
+    (gang.state / "0.pid").write_text("1 2 boot\n")
+    assert told(gang)["0"].reason == "its container was removed by somebody else"
+    process.kill()
+
+
+def test_where_processes_of_root_are_hidden_docker_is_asked_but_not_all_the_time(gang: Gang) -> None:
+    first, second = gang.start("0", shown_pid=4194304), gang.start("1", shown_pid=4194304)
+    stream = gang.watch()
+    assert lines(stream, lambda told: len(told) == 2) == ["running 0 4194304", "running 1 4194304"]
+    asked = len(gang.docker.asked())
+    heard = b""
+    while heard.count(b"beat") < 2:
+        heard += stream.read()
+    assert len(gang.docker.asked()) - asked <= 2
+    first.kill()
+    (gang.state / "1.end").write_text("0 6.5\n")
+    second.kill()
+    ended = lines(stream, lambda told: len(told) == 2)
+    assert [line.split()[:2] for line in ended] == [["gone", "0"], ["end", "1"]]
+    stream.close()
 
 
 def test_a_container_that_was_removed_by_others(gang: Gang) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from launcher.claims.lease import Lease, this_owner
+from launcher.run.events import PHASES
 from launcher.run.gang import State
 from launcher.status.state import (
     START_SECONDS,
@@ -89,7 +90,7 @@ def test_events_of_a_later_launcher_are_passed_over():
     assert history.end == End(5, "", 1.0)
 
 
-@pytest.mark.parametrize("phase", ["check", "lock", "bind", "upload", "create", "start"])
+@pytest.mark.parametrize("phase", PHASES[: PHASES.index("watch")])
 def test_before_its_ranks_run_it_is_starting(phase):
     history = read_history([*BEGINNING[:1], event("phase", phase=phase, attempt=1)])
     state = judge(history, supervised=True, age=1)
@@ -100,7 +101,7 @@ def test_a_supervisor_without_a_phase():
     assert judge(History(), supervised=True, age=1).standing is Standing.STARTING
 
 
-@pytest.mark.parametrize("phase", ["watch", "stop", "collect", "unlock"])
+@pytest.mark.parametrize("phase", PHASES[PHASES.index("watch") :])
 def test_supervised(phase):
     history = read_history([*BEGINNING, event("phase", phase=phase, attempt=2)])
     state = judge(history, supervised=True, age=1)
