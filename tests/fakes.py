@@ -190,7 +190,8 @@ class FakeRun:
         }
         (path / "cluster.yaml").write_text(yaml.safe_dump(cluster))
         (path / "job.yaml").write_text(yaml.safe_dump({**base, **job}))
-        self.spec = load(path / "cluster.yaml", path / "job.yaml", environ={"HOME": "/"})
+        told = dict.fromkeys(job.get("secrets", ()), "a secret")  # type: ignore[call-overload]
+        self.spec = load(path / "cluster.yaml", path / "job.yaml", environ={"HOME": "/", **told})
         self.directory = create_run(self.spec, ())
         self.calls: list[tuple[str, str]] = []
         owners = {label: Owner(uid="7", gid="8") for label in labels}

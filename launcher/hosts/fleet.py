@@ -49,7 +49,7 @@ def together(errors: Sequence[LauncherError]) -> LauncherError:
         return gravest
     hints = {error.hint for error in errors}
     if len(hints) == 1:
-        return type(gravest)("\n".join(map(str, errors)), hint=gravest.hint)
+        return type(gravest)("\n".join(dict.fromkeys(map(str, errors))), hint=gravest.hint)
     return type(gravest)(
         "\n".join(f"{error}\n  next: {error.hint}" if error.hint else str(error) for error in errors)
     )

@@ -1,2 +1,2 @@
-# directory: exit code 0 where it is there
-[ -d "$1" ]
+# path: exit code 0 where it is there
+[ -e "$1" ]

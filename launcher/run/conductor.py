@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from launcher.check import check_hosts
-from launcher.claims import locks
-from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
+from launcher.errors import CheckFailed, ExitCode, LauncherError, LostContact, StartFailed, UsageError
 from launcher.files import write_atomically, write_json
-from launcher.hosts import Host, HostError, RemoteError
-from launcher.hosts.fence import Fenced, checked
-from launcher.hosts.fleet import on_all, together, try_on_all
+from launcher.hosts import Host, RemoteError
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import on_all
 from launcher.plan import store
 from launcher.plan.model import Plan
 from launcher.remote import script
@@ -22,6 +21,7 @@ from launcher.run.bind import bind
 from launcher.run.collect import collect, collect_checkpoints
 from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
+from launcher.run.hold import let_go, lock_devices, take_leases
 from launcher.run.image import deliver_image
 from launcher.run.result import Attempt
 
@@ -41,16 +41,16 @@ def conduct(ground: Ground) -> Ending:
             for finding in findings:
                 ground.course.events.write("warning", message=str(finding), hint=finding.remedy)
     with ground.course.phase("lock"):
-        _take_leases(ground, is_begun=bool(begun))
+        take_leases(ground, is_begun=bool(begun))
     with Heartbeat(ground) as heartbeat:
         try:
             ending = _go(ground, begun, heartbeat, is_image_there=is_image_there)
         except LostContact:
             raise
         except LauncherError as error:
-            _let_go(ground, error.exit_code)
+            let_go(ground, error.exit_code)
             raise
-        _let_go(ground, ending.code)
+        let_go(ground, ending.code)
         return ending
 
 
@@ -70,35 +70,61 @@ def _exit_code_on(ground: Ground, host: Host) -> str:
 
 def _conclude(ground: Ground, begun: list[int], heartbeat: Heartbeat, code: ExitCode) -> Ending:
     """A run that had been let go of when its supervisor died, before it could write the result."""
-    with suppress(StartFailed):
-        if begun:
-            ending = _to_its_end(ground, _stored_plan(ground, begun[-1]), heartbeat)
+    if begun:
+        plan = _stored_plan(ground, begun[-1])
+        try:
+            ending = _to_its_end(ground, plan, heartbeat)
+        except StartFailed:  # of a run that was cancelled hosts keep the logs, but no states
+            _fetch(ground, plan)
+        else:
             if ending.code is code:
                 return ending
     return Ending(code, f"ended with {int(code)}, then its supervisor died", {})
 
 
-def _go_through(ground: Ground, number: int, heartbeat: Heartbeat, *, is_image_there: bool = False) -> Ending:
-    """Attempts, from a first one on, until one succeeds or none is left."""
+def _go_through(
+    ground: Ground,
+    number: int,
+    heartbeat: Heartbeat,
+    *,
+    is_image_there: bool = False,
+    failed: Ending | None = None,
+) -> Ending:
+    """Attempts, from a first one on, until one succeeds or none is left; `failed` is how the last one ended.
+
+    An attempt that cannot be started is no cause of its own where another one has failed before.
+    """
     ground.stop_if_cancelled()
     with _refusals_are_failed_starts():
-        _lock_devices(ground)
-    code = _snapshot(ground)
+        lock_devices(ground)
+    code = _snapshot(ground) if number == 1 else None  # every attempt has the code of the first
     while True:
         ground.stop_if_cancelled()
-        with _refusals_are_failed_starts():
-            plan = _set_up(ground, number, code)
-            if not is_image_there:
-                deliver_image(ground, plan, heartbeat)
-        is_image_there = True
-        ground.stop_if_cancelled()
-        start_gang(ground, plan)
+        try:
+            plan = _start(ground, number, code, None if is_image_there else heartbeat)
+        except (CheckFailed, StartFailed, UsageError) as error:
+            if failed is None:
+                raise
+            words = f"attempt {number} could not be started: {error}"
+            ground.course.events.write("error", message=words, hint=error.hint)
+            return failed
         ending = _to_its_end(ground, plan, heartbeat)
         if not _may_restart(plan, number, ending):
             return ending
-        number += 1
+        number, failed, is_image_there = number + 1, ending, True
         ground.course.events.write("restart", attempt=number, delay=plan.policy.restart_delay)
         heartbeat.sleep(plan.policy.restart_delay)
+
+
+def _start(ground: Ground, number: int, code: snapshot.Snapshot | None, delivery: Heartbeat | None) -> Plan:
+    """Set an attempt up and start its ranks; with a heartbeat the image is delivered before."""
+    with _refusals_are_failed_starts():
+        plan = _set_up(ground, number, code)
+        if delivery is not None:
+            deliver_image(ground, plan, delivery)
+    ground.stop_if_cancelled()
+    start_gang(ground, plan)
+    return plan
 
 
 @contextmanager
@@ -109,16 +135,6 @@ def _refusals_are_failed_starts() -> Iterator[None]:
         raise StartFailed(f"not all ranks could be started: {error}", hint=error.hint) from error
 
 
-def _lock_devices(ground: Ground) -> None:
-    """The first host alone before the others: of two launchers at the same hosts one gets all of them."""
-    first, *others = ground.hosts.values()
-    for hosts in ([first], others):
-        on_all(
-            hosts,
-            lambda host: locks.acquire(host, ground.part(host), ground.epoch, ground.run_id, ground.owner),
-        )
-
-
 def _go_on(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
     """An attempt that another supervisor began; one that it did not start wholly is begun anew."""
     plan = _stored_plan(ground, number)
@@ -127,7 +143,9 @@ def _go_on(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:
     except StartFailed as error:
         ground.course.events.write("error", message=str(error), hint=None)
         return _go_through(ground, number + 1, heartbeat)
-    return _go_through(ground, number + 1, heartbeat) if _may_restart(plan, number, ending) else ending
+    if not _may_restart(plan, number, ending):
+        return ending
+    return _go_through(ground, number + 1, heartbeat, failed=ending)
 
 
 def _stored_plan(ground: Ground, number: int) -> Plan:
@@ -146,17 +164,22 @@ def _set_up(ground: Ground, number: int, code: snapshot.Snapshot | None) -> Plan
 
 def _to_its_end(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
     ending = watch_gang(ground, plan, heartbeat)
-    number = int(plan.binding.attempt)
-    with ground.course.phase("collect", number):
+    _fetch(ground, plan)
+    members = tuple(ending.members.values())
+    attempt = Attempt(int(plan.binding.attempt), members, ending.failure, ending.rivals)
+    ground.course.attempts.append(attempt)
+    return ending
+
+
+def _fetch(ground: Ground, plan: Plan) -> None:
+    """What cannot be fetched is said, and keeps the run from being called collected."""
+    with ground.course.phase("collect", plan.binding.attempt):
         for fetch in (collect, collect_checkpoints):
             try:
                 fetch(ground.directory, ground.hosts.values(), plan)
             except LauncherError as error:
                 ground.course.collected = False
                 ground.course.events.write("error", message=str(error), hint=error.hint)
-    members = tuple(ending.members.values())
-    ground.course.attempts.append(Attempt(number, members, ending.failure, ending.rivals))
-    return ending
 
 
 def _may_restart(plan: Plan, number: int, ending: Ending) -> bool:
@@ -176,54 +199,3 @@ def _snapshot(ground: Ground) -> snapshot.Snapshot | None:
     write_json(ground.directory.inputs / "code.json", about)
     write_atomically(ground.directory.inputs / "code.diff", difference)
     return taken
-
-
-def _take_leases(ground: Ground, *, is_begun: bool) -> None:
-    """Raises StartFailed with everything let go, or LostContact where ranks of the run may live."""
-    spec = ground.spec.to_json().encode("utf-8")
-    outcomes = try_on_all(ground.hosts.values(), lambda host: _take_lease(ground, host, spec))
-    errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
-    if not errors:
-        return
-    error = together(errors)
-    if isinstance(error, LostContact):
-        raise error
-    if is_begun:
-        raise LostContact(f"the run cannot be taken over: {error}", hint=error.hint) from error
-    try_on_all(ground.hosts.values(), lambda host: _unlock(ground, host, ExitCode.START_FAILED))
-    raise StartFailed(f"not all ranks could be started: {error}", hint=error.hint) from error
-
-
-def _take_lease(ground: Ground, host: Host, spec: bytes) -> None:
-    ground.take_lease(host)
-    upload.upload_inputs(ground, host, spec)
-
-
-def _let_go(ground: Ground, code: ExitCode) -> None:
-    """Unlock; what cannot be let go of is said, and ends by itself when it is stale."""
-    with ground.course.phase("unlock"):
-        try:
-            on_all(ground.hosts.values(), lambda host: _unlock(ground, host, code))
-        except Fenced:
-            raise
-        except LauncherError as error:
-            ground.course.events.write(
-                "error",
-                message=f"could not unlock: {error}",
-                hint="launcher clean removes what is left there",
-            )
-
-
-def _unlock(ground: Ground, host: Host, code: ExitCode) -> None:
-    """Secrets go in any case; devices stay locked where containers may still have them."""
-    part, failure = ground.part(host), None
-    locks.remove_secrets(host, part, ground.epoch)
-    try:
-        ground.runtime.remove(host, ground.draft, part, ground.epoch)
-    except (HostError, RemoteError) as error:
-        failure = error
-    else:
-        locks.release(host, part, ground.epoch, ground.run_id)
-    checked(host, script("finish"), part.run_dir, str(ground.epoch), str(int(code)))
-    if failure is not None:
-        raise failure

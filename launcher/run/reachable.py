@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from launcher.claims import lease
@@ -16,6 +16,18 @@ from launcher.run.ground import Ground, draft_of
 from launcher.run.rundir import RunDir
 from launcher.runtime import runtime_of
 from launcher.spec.spec import Spec
+
+
+def end_on(ground: Ground, labels: Collection[str]) -> str:
+    """End the ranks of the newest attempt on these hosts, whose lease we have; says on how many.
+
+    Raises LostContact for hosts that are lost meanwhile, Fenced.
+    """
+    if labels:
+        hosts = {label: ground.hosts[label] for label in labels}
+        reached = replace(ground, draft=_only(ground.draft, labels), hosts=hosts)
+        end_gang(reached, reached.draft)
+    return f"ended on {len(labels)} of {len(ground.hosts)} hosts, those that answer"
 
 
 def end_where_hosts_answer(directory: RunDir, spec: Spec, course: Course) -> str:
@@ -33,7 +45,7 @@ def end_where_hosts_answer(directory: RunDir, spec: Spec, course: Course) -> str
     return f"ended on {len(leases)} of {len(hosts)} hosts, those that answer"
 
 
-def _only(plan: Plan, labels: Mapping[str, object]) -> Plan:
+def _only(plan: Plan, labels: Collection[str]) -> Plan:
     """The part of a plan that these hosts have."""
     return replace(
         plan,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from launcher.errors import UsageError
+from launcher.errors import StartFailed, UsageError
 from launcher.files import write_atomically
 from launcher.hosts import Host
 from launcher.hosts.fence import checked
@@ -48,11 +48,18 @@ def upload(ground: Ground, host: Host, plan: Plan, plan_json: bytes, code: Snaps
 
 
 def upload_code(host: Host, part: HostPlan, code: Snapshot | None) -> None:
-    """The snapshot, by content: nothing where it is there already. Raises RemoteError, HostError."""
-    if code is None or part.code_dir is None:
+    """The snapshot, by content: nothing where it is there already; without one it must be.
+
+    Raises StartFailed, RemoteError, HostError.
+    """
+    if part.code_dir is None or host.run(script("is_there"), part.code_dir).code == 0:
         return
-    if host.run(script("is_there"), part.code_dir).code:
-        checked(host, script("unpack"), part.code_dir, stdin=code.archive, timeout=_CODE_TIMEOUT)
+    if code is None:
+        raise StartFailed(
+            f"host {host.label}: the code that this run began with is not there any more: {part.code_dir}",
+            hint="start it anew: launcher run JOB",
+        )
+    checked(host, script("unpack"), part.code_dir, stdin=code.archive, timeout=_CODE_TIMEOUT)
 
 
 def _upload_secrets(
@@ -61,6 +68,8 @@ def _upload_secrets(
     if part.secrets_file is None:
         return
     lacking = [name for name in plan.secrets if name not in environ]
+    if lacking and host.run(script("is_there"), part.secrets_file).code == 0:
+        return  # of an earlier attempt; this launcher is not the one that was told them
     if lacking:
         raise UsageError(f"secrets are not set here: {', '.join(lacking)}")
     from launcher.plan.scripts import quote
