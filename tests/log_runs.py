@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ class FakeRun:
         """The run directory on the host, with a lease and, where it has ended, its exit code."""
         host = self.work_dir / "runs" / self.directory.run_id
         (host / f"lease/epoch-{epoch}").mkdir(parents=True)
-        (host / "lease/renewed").write_text(f"{renewed}\n")
+        (host / "lease/renewed").touch()
+        os.utime(host / "lease/renewed", (renewed, renewed))
         (host / f"lease/epoch-{epoch}/owner").write_text("somebody@elsewhere 1 1 boot\n")
         if finished is not None:
             (host / "finished").write_text(f"{finished}\n")

@@ -30,7 +30,7 @@ class Lease:
     @property
     def is_fresh(self) -> bool:
         """Whether its owner may still act: renewed lately, and not known to be dead."""
-        return self.epoch > 0 and self.age < FRESH and not owner_is_dead(self.owner)
+        return self.epoch > 0 and self.owner != "" and self.age < FRESH and not owner_is_dead(self.owner)
 
 
 def this_owner() -> str:

@@ -46,13 +46,12 @@ def _print_failure(directory: RunDir, attempt: dict[str, Any]) -> None:
     failure = attempt["failure"]
     key, host = failure["key"], failure["host"]
     stopped = sum(member["state"] == "stopped" for member in attempt["members"])
-    also = sum(
-        member["state"] in ("ended", "gone") and member["exit_code"] != 0 for member in attempt["members"]
-    )
+    others = [member for member in attempt["members"] if member["key"] != key]
+    also = sum(member["state"] in ("ended", "gone") and member["exit_code"] != 0 for member in others)
     code = "" if failure["exit_code"] is None else f" with exit code {failure['exit_code']}"
     reason = f" ({failure['reason']})" if failure["reason"] else ""
     print(f"  first    rank {key} on {host} {failure['state']}{code}{reason}")
-    print(f"           after it {also - 1} failed by themselves, {stopped} were stopped by the launcher")
+    print(f"           after it {also} failed by themselves, {stopped} were stopped by the launcher")
     for rival in attempt["rivals"]:
         after = rival["ended"] - failure["ended"]
         who = f"rank {rival['key']} on {rival['host']}"

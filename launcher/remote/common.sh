@@ -116,11 +116,12 @@ has_live_ranks() { # run directory, run: processes, containers that a watch has 
     found=$(engine ps --quiet --filter "label=launcher.run=$2") || { is_in_containers; return; }
     [ -n "$found" ]
 }
+age_of() { # path: seconds since it was touched; of one that is not there, since 1970
+    printf '%s\n' "$(($(date +%s) - $(stat -c %Y "$1" 2>/dev/null || echo 0)))"
+}
 is_stale() { # lock
-    touched=$(cat "$1/touched" 2>/dev/null)
-    # other users write here: a shell may run what stands in a variable that it takes for a number
-    case $touched in '' | *[!0-9]*) touched=$(stat -c %Y "$1" 2>/dev/null || date +%s) ;; esac
-    [ "$touched" -lt "$(($(date +%s) - STALE))" ] || return 1
+    [ -e "$1/touched" ] && age=$(age_of "$1/touched") || age=$(age_of "$1")
+    [ -d "$1" ] && [ "$age" -gt "$STALE" ] || return 1
     ! has_live_ranks "$(cat "$1/run_dir" 2>/dev/null)" "$(cat "$1/run" 2>/dev/null)"
 }
 is_over() { # directory of a delivery of an image: nobody works on it any more

@@ -7,7 +7,7 @@ run_dir=$1 root=$3 run=$4 owner=$5 && shift 5
 
 take() { # lock: made aside, so that no lock is ever without its words; a rename onto one that is held fails
     fresh=$root/.$run.fresh
-    rm -rf "$fresh" && mkdir "$fresh" && write "$fresh/run" "$run" && write "$fresh/touched" "$(date +%s)" &&
+    rm -rf "$fresh" && mkdir "$fresh" && write "$fresh/run" "$run" && : >"$fresh/touched" &&
         write "$fresh/since" "$(date +%s)" && write "$fresh/run_dir" "$run_dir" && write "$fresh/owner" "$owner" ||
         die 1 "no lock can be made in $root"
     mv -fT "$fresh" "$1" 2>/dev/null || { rm -rf "$fresh"; return 1; }
@@ -17,7 +17,7 @@ steal() { # lock: thieves come one after the other, and each looks again
 }
 get() { # lock: ours already, free, or left by a run that is no more
     if [ "$(cat "$1/run" 2>/dev/null)" = "$run" ]; then
-        write "$1/touched" "$(date +%s)"
+        touch "$1/touched"
     else
         { take "$1" || { is_stale "$1" && steal "$1"; }; } && taken="$taken ${1##*/}"
     fi

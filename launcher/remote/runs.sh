@@ -1,9 +1,9 @@
 # work directory: each run that has left something here: run, epoch, age of the lease, exit code or -, latest attempt, live processes, owner
-number_in() { # file, what stands for it: a host that lost power may leave an empty one
-    number=
-    { read -r number <"$1"; } 2>/dev/null
-    case $number in '' | *[!0-9]*) number=$2 ;; esac
-    printf '%s\n' "$number"
+exit_code_in() { # file; - where there is none: a host that lost power may leave an empty one
+    code=
+    { read -r code <"$1"; } 2>/dev/null
+    case $code in '' | *[!0-9]*) code=- ;; esac
+    printf '%s\n' "$code"
 }
 live_containers() { # their runs, a line each
     ! command -v docker >/dev/null || engine ps --filter label=launcher.run --format '{{.Label "launcher.run"}}'
@@ -22,7 +22,7 @@ for run_dir in "$1"/runs/*; do
         [ ! -f "$directory/plan.json" ] || [ "$number" -le "$attempt" ] || attempt=$number # of a shell there is none
         for record in "$directory"/state/*.pid; do alive "$record" && living=$((living + 1)); done
     done
-    printf '%s %s %s %s %s %s %s\n' "${run_dir##*/}" "$epoch" "$(($(date +%s) - $(number_in "$run_dir/lease/renewed" 0)))" \
-        "$(number_in "$run_dir/finished" -)" "$attempt" "$living" \
+    printf '%s %s %s %s %s %s %s\n' "${run_dir##*/}" "$epoch" "$(age_of "$run_dir/lease/renewed")" \
+        "$(exit_code_in "$run_dir/finished")" "$attempt" "$living" \
         "$(cat "$run_dir/lease/epoch-$epoch/owner" 2>/dev/null)"
 done

@@ -91,12 +91,26 @@ def _changed(member: MemberStatus, kind: str, fields: list[str]) -> MemberStatus
         reason = " ".join(fields[3:])
         return replace(member, state=state, exit_code=int(code), ended=float(time), reason=reason)
     if kind == "gone":
-        time, how, why, *more = fields
-        state = State.STOPPED if how == "stopped" else State.GONE
-        exit_code = int(more[0]) if more else KILLED
-        reason = more[1] if len(more) > 1 and more[1] else _WHY[why]
-        return replace(member, state=state, exit_code=exit_code, ended=float(time), reason=reason)
+        return _gone(member, *fields)
     raise ValueError(kind)
+
+
+def _gone(
+    member: MemberStatus, time: str, how: str, why: str, code: str = str(KILLED), said: str = ""
+) -> MemberStatus:
+    """One that left no exit code of its own; `code` is Docker's, of a container that it still has."""
+    exit_code, state = int(code), State.GONE
+    reason = said or _WHY[why]
+    if why == "vanished" and exit_code != KILLED and not said:
+        reason = _UNWRITTEN
+    if why == "vanished" and exit_code == 0:
+        state = State.ENDED
+    if how == "stopped":
+        state, reason = State.STOPPED, ""
+    return replace(member, state=state, exit_code=exit_code, ended=float(time), reason=reason)
+
+
+_UNWRITTEN = "its exit code is Docker's, as it could not write it: is a disk of its host full?"
 
 
 _WHY = {

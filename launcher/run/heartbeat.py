@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from launcher.claims import locks
 from launcher.claims.lease import RENEWAL
-from launcher.hosts import Host
+from launcher.errors import LauncherError
+from launcher.hosts import Host, RemoteError
 from launcher.hosts.clock import Clock, measure
 from launcher.hosts.fence import Fenced
 from launcher.hosts.fleet import try_on_all
@@ -27,6 +29,7 @@ class Heartbeat:
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="heartbeat")
         self._beating: Future[None] | None = None
+        self._refusing: set[str] = set()
 
     def __enter__(self) -> Heartbeat:
         self._beating = self._pool.submit(self._renew_all)
@@ -55,13 +58,21 @@ class Heartbeat:
     def _renew_all(self) -> None:
         measured = time.monotonic() - CLOCKS  # again soon: while all connect it is measured roughly
         while not self._stopping.wait(RENEWAL):
-            outcomes = try_on_all(self._ground.hosts.values(), self._renew)
-            for outcome in outcomes.values():
-                if isinstance(outcome, Fenced):
-                    raise outcome
+            self._note(try_on_all(self._ground.hosts.values(), self._renew))
             if time.monotonic() - measured > CLOCKS:
                 measured = time.monotonic()
                 self._measure_clocks()
+
+    def _note(self, outcomes: Mapping[str, LauncherError | None]) -> None:
+        """A refusal is told once, until it is over; of lost hosts the watch tells. Raises Fenced."""
+        for label, outcome in outcomes.items():
+            if isinstance(outcome, Fenced):
+                raise outcome
+            if isinstance(outcome, RemoteError) and label not in self._refusing:
+                words = f"the lease cannot be renewed: {outcome}"
+                hint = "ranks that nobody seems to watch end themselves: make room on that host"
+                self._ground.course.events.write("warning", message=words, hint=hint)
+        self._refusing = {label for label, each in outcomes.items() if isinstance(each, RemoteError)}
 
     def _measure_clocks(self) -> None:
         outcomes = try_on_all(self._ground.hosts.values(), measure)

@@ -286,7 +286,7 @@ def test_clocks(checks):
 @full
 def test_a_device_that_a_run_holds(checks):
     run = "/var/tmp/launcher-locks/cpu-0"
-    words = "echo gone-1 >run && echo ann@desk >owner && date +%s | tee since >touched"
+    words = "echo gone-1 >run && echo ann@desk >owner && date +%s >since && touch touched"
     fault = f"mkdir -p {run} && cd {run} && {words}"
     with checks.doing("h2", fault, f"rm -r {run}"):
         checks.assert_found(

@@ -17,7 +17,7 @@ from launcher.check.facts import Facts, parse_facts
 from launcher.check.questions import check_script
 from launcher.claims import lease, locks
 from launcher.errors import DevicesHeld
-from launcher.hosts import Completed, LocalHost
+from launcher.hosts import Completed, LocalHost, RemoteError
 from launcher.hosts.command import command_line
 from launcher.hosts.fence import Fenced
 from launcher.remote import script
@@ -104,6 +104,33 @@ def test_a_lease_of_a_dead_process_of_this_machine_is_not_fresh():
     assert lease.Lease(1, 5.0, f"me@elsewhere {sleeper.pid} {start} another-boot").is_fresh
     assert not lease.Lease(1, 61.0, "me@elsewhere 1 2 another-boot").is_fresh
     assert not lease.Lease(0, 0.0, "").is_fresh
+    assert not lease.Lease(2, 5.0, "").is_fresh
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own, which is soon full."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]
+    if os.getuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_on_a_full_disk_no_epoch_is_left_without_its_owner_and_renewing_needs_no_room(small_disk):
+    part = Part(str(small_disk / "run"))
+    lease.take(HOST, part.run_dir, 1, "me@here 1 2 3", "process")
+    os.utime(small_disk / "run/lease/renewed", (1, 1))
+    with pytest.raises(OSError, match="No space left"), open(small_disk / "all", "wb", buffering=0) as rest:
+        while rest.write(bytes(4096)):
+            pass
+    with pytest.raises(RemoteError, match="no lease can be taken in"):
+        lease.take(HOST, part.run_dir, 2, "you@there 4 5 6", "process")
+    assert lease.show(HOST, part.run_dir).epoch == 1
+    locks.renew(HOST, part, 1, "a")  # type: ignore[arg-type]
+    assert lease.show(HOST, part.run_dir).age < 60
 
 
 def test_all_locks_or_none(parts, root):
@@ -144,7 +171,7 @@ def test_who_lost_the_lease_takes_releases_and_renews_nothing(parts, root):
 
 def make_stale(root: Path, name: str) -> None:
     """As if nobody had touched a lock for three minutes."""
-    (root / name / "touched").write_text(f"{int(time.time()) - 180}\n")
+    os.utime(root / name / "touched", (time.time() - 180,) * 2)
 
 
 def test_a_lock_that_nobody_touches_is_stolen_by_exactly_one(parts, root, tmp_path):
@@ -292,6 +319,7 @@ def test_a_lock_that_says_nothing_of_its_run_is_held_until_it_is_old(parts, root
 def test_what_another_user_wrote_into_a_lock_is_never_run(parts, root, tmp_path):
     (root / "cpu-0").mkdir(parents=True)
     (root / "cpu-0" / "touched").write_text(f"a[$(touch {tmp_path}/hacked)]\n")
+    (root / "cpu-0" / "since").write_text(f"a[$(touch {tmp_path}/hacked)]\n")
     (root / "cpu-0" / "run").write_text("$(touch hacked)\n")
     with pytest.raises(DevicesHeld):
         acquire(parts, "b")
@@ -304,9 +332,8 @@ def test_renewing_touches_lease_and_own_locks_only(parts, root):
     (root / "cpu-1" / "run").write_text("other\n")
     make_stale(root, "cpu-1")
     locks.renew(HOST, parts["a"], 1, "a")
-    age = int(time.time()) - int((root / "cpu-0" / "touched").read_text())
-    assert age < 60
-    assert int(time.time()) - int((root / "cpu-1" / "touched").read_text()) >= 180
+    assert time.time() - (root / "cpu-0" / "touched").stat().st_mtime < 60
+    assert time.time() - (root / "cpu-1" / "touched").stat().st_mtime >= 180
 
 
 def test_secrets_go_with_their_directory(parts, tmp_path):

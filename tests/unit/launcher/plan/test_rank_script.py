@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -112,7 +113,8 @@ def test_nobody_watches_and_another_rank_has_failed(rank):
 def test_a_stale_lease_counts_from_the_start_of_the_rank(rank):
     """What another attempt left behind does not end this one at once."""
     rank.start(rank.line("sleep 1; echo lived", timeouts={"orphan_grace": "60", "max_unattended": "60"}))
-    (rank.lease / "renewed").write_text("1\n", "utf-8")
+    (rank.lease / "renewed").touch()
+    os.utime(rank.lease / "renewed", (1, 1))
     rank.fail_another()
 
     rank.wait_for((rank.state / "0.end").exists)
@@ -133,7 +135,8 @@ def test_a_stale_lease_counts_from_the_start_of_the_rank(rank):
 def test_reasons_to_go_on(rank, more, watched, failed):
     process = rank.start(rank.line("sleep 2.5", **more))
     if watched:
-        (rank.lease / "renewed").write_text(f"{time.time() + 1000:.0f}\n", "utf-8")
+        (rank.lease / "renewed").touch()
+        os.utime(rank.lease / "renewed", (time.time() + 1000,) * 2)
     if failed:
         rank.fail_another()
 

@@ -37,7 +37,7 @@ def members(*lines: str) -> dict[str, MemberStatus]:
             "log.txt has passed its limit",
         ),
         ("gone 0 12.5 own rebooted", State.GONE, 137, "its host was restarted"),
-        ("gone 0 12.5 stopped vanished", State.STOPPED, 137, "killed before it could"),
+        ("gone 0 12.5 stopped vanished", State.STOPPED, 137, ""),
         ("absent 0", State.ABSENT, None, "it was never started"),
     ],
 )

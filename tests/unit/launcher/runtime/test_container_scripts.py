@@ -71,7 +71,16 @@ def test_a_container_that_vanished_is_gone_with_the_code_that_docker_knows(gang:
     (gang.state / "1.end").write_text("0 6.5\n")
     member = told(gang)["0"]
     assert (member.state, member.exit_code) == (State.GONE, 139)
-    assert member.reason.startswith("killed before it could write an exit code")
+    assert member.reason.startswith("its exit code is Docker's, as it could not write it")
+
+
+def test_success_that_could_not_be_written_is_success(gang: Gang) -> None:
+    gang.start("0", code=0).kill()
+    gang.start("1", code=137).kill()
+    member, killed = told(gang).values()
+    assert (member.state, member.exit_code, member.failed) == (State.ENDED, 0, False)
+    assert "is a disk of its host full?" in member.reason
+    assert killed.failed and killed.reason.startswith("killed before it could write an exit code")
 
 
 def test_the_kernel_that_killed_it_is_named(gang: Gang) -> None:

@@ -84,7 +84,7 @@ failed_here() {
     return 1
 }
 reason_to_end() {
-    renewed=$(cat "$lease/renewed" 2>/dev/null || echo "$started")
+    renewed=$(stat -c %Y "$lease/renewed" 2>/dev/null || echo "$started")
     [ "$renewed" -ge "$started" ] || renewed=$started
     unattended=$(($(date +%s) - renewed))
     if [ "$unattended" -gt 300 ] && failed_here; then
