@@ -13,6 +13,7 @@ runs/<id>/
                         ascend-fd/ where `collect --layout ascend-fd` put it
     LOG<rank>           links to the newest attempt
     ckpt/  result.json
+    .reserve            room on the disk for the last events and the result, while the supervisor lives
 """
 
 from __future__ import annotations
@@ -77,6 +78,10 @@ class RunDir:
     @property
     def result(self) -> Path:
         return self.path / "result.json"
+
+    @property
+    def reserve(self) -> Path:
+        return self.path / ".reserve"
 
     @property
     def checkpoints(self) -> Path:
