@@ -156,9 +156,12 @@ class RunDir:
         return self.result.exists() and bool(json.loads(self.result.read_text("utf-8")).get("collected"))
 
     def is_supervised(self) -> bool:
-        """Whether a supervisor of this run lives on this machine."""
-        with open(self.path / _LOCK, "a", encoding="utf-8") as file:
-            return not _lock(file, fcntl.LOCK_SH)
+        """Whether a supervisor of this run lives on this machine. Writes nothing: others may ask, too."""
+        try:
+            with open(self.path / _LOCK, encoding="utf-8") as file:
+                return not _lock(file, fcntl.LOCK_SH)
+        except FileNotFoundError:
+            return False
 
 
 _LOCK = "supervisor.lock"
