@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import time
 
 from launcher.cli.narrator import Narrator
@@ -37,9 +36,7 @@ def follow(directory: RunDir, *, json: bool = False, quiet: bool = False) -> int
     if code == ExitCode.DETACHED:
         return code
     if json:
-        print_json(
-            json_module.loads(directory.result.read_text("utf-8")) if directory.result.exists() else {}
-        )
+        print_json(directory.outcome() or {})
     elif is_smoke(directory):
         from launcher.cli.smoke_outcome import print_outcome
 

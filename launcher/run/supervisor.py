@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -81,7 +80,7 @@ def _prepare(directory: RunDir, course: Course) -> Ground:
     Raises CheckFailed where a host of a new run cannot be reached: nothing of it is anywhere.
     """
     is_new = directory.is_untouched()
-    spec = Spec.from_json(directory.spec.read_text("utf-8"))
+    spec = Spec.from_json(directory.spec.read_text("utf-8"), str(directory.spec))
     try:
         with course.phase("connect"):
             return prepare(directory, spec, course)
@@ -100,6 +99,8 @@ def _keep_result(directory: RunDir, course: Course, code: ExitCode, outcome: str
     """What cannot be written is told; the hosts know the code."""
     try:
         _write_result(directory, course, code, outcome)
+    except LauncherError as error:
+        course.events.write("error", message=str(error), hint=error.hint)
     except OSError as error:
         hint = f"make room there, then: launcher attach {directory.run_id}"
         course.events.write("error", message=f"{directory.result}: {error.strerror}", hint=hint)
@@ -108,7 +109,7 @@ def _keep_result(directory: RunDir, course: Course, code: ExitCode, outcome: str
 def _write_result(directory: RunDir, course: Course, code: ExitCode, outcome: str) -> None:
     result = Result(
         run=directory.run_id,
-        job=json.loads(directory.about.read_text("utf-8"))["job"],
+        job=directory.read(directory.about)["job"],
         exit_code=int(code),
         outcome=outcome,
         attempts=tuple(course.attempts),
