@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import time
 
 from launcher.cli.narrator import Narrator
@@ -15,10 +14,14 @@ from launcher.logs.tail import LogTail
 from launcher.run.events import Event, read_events
 from launcher.run.rundir import RunDir
 from launcher.smoke.findings import is_smoke
+from launcher.status.survey import read_stored, traces_of
+from launcher.status.traces import ask
 
 _TICK = 0.1
 _START = 30.0
 """Seconds for a supervisor to show itself."""
+_GONE = 2.0
+"""Seconds that a supervisor may be gone before its hosts are asked."""
 _PAUSE = 10.0
 """Seconds before a host that did not answer is asked for its lines again."""
 _SPOKESMAN = "0"
@@ -33,9 +36,7 @@ def follow(directory: RunDir, *, json: bool = False, quiet: bool = False) -> int
     if code == ExitCode.DETACHED:
         return code
     if json:
-        print_json(
-            json_module.loads(directory.result.read_text("utf-8")) if directory.result.exists() else {}
-        )
+        print_json(directory.outcome() or {})
     elif is_smoke(directory):
         from launcher.cli.smoke_outcome import print_outcome
 
@@ -53,6 +54,20 @@ def follow_events(directory: RunDir, *, quiet: bool = False) -> int:
         name = directory.run_id
         say(f"\ndetached: the job goes on. launcher attach {name} | launcher cancel {name}")
         return int(ExitCode.DETACHED)
+
+
+def _end_on_hosts(directory: RunDir) -> int:
+    """Exit code of a run that has no supervisor here. Raises LostContact where its hosts know of no end."""
+    stored, name = read_stored(directory), directory.run_id
+    code = stored.state(traces_of(stored, ask(stored.places))).exit_code
+    if code is None:
+        raise LostContact(
+            f"no supervisor of {name} lives here; its ranks may still run",
+            hint=f"launcher attach {name} takes the run over, launcher cancel {name} ends it",
+        )
+    say(f"run {name} ended with {code}, as its hosts say; its result is not here")
+    say(f"  next: launcher attach {name}")
+    return code
 
 
 class _Follower:
@@ -87,18 +102,11 @@ class _Follower:
                         return self._narrator.end
                     if (code := self._directory.exit_code()) is not None:  # killed after it had written that
                         return code
-                    self._give_up_after(2.0 if self._narrator.has_begun else _START, began)
+                    if time.monotonic() - began > (_GONE if self._narrator.has_begun else _START):
+                        return _end_on_hosts(self._directory)
                 self._say_lines()
         finally:
             self._hang_up()
-
-    def _give_up_after(self, seconds: float, began: float) -> None:
-        if time.monotonic() - began > seconds:
-            name = self._directory.run_id
-            raise LostContact(
-                f"no supervisor of {name} lives here; its ranks may still run",
-                hint=f"launcher attach {name} takes the run over, launcher cancel {name} ends it",
-            )
 
     def _say_lines(self) -> None:
         """Lines of rank 0 while an attempt is watched; else only time passes."""

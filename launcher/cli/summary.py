@@ -15,7 +15,7 @@ _TAIL_BYTES = 65536
 
 def print_result(directory: RunDir) -> None:
     """What result.json says: outcome, first failure with its last words, loss, speed, time of each phase."""
-    result = json.loads(directory.result.read_text("utf-8"))
+    result = directory.read(directory.result)
     attempts, metrics = result["attempts"], result["metrics"]
     print(f"\nrun {result['run']}: {result['outcome']} (exit code {result['exit_code']})")
     if attempts and attempts[-1]["failure"]:

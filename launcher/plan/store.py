@@ -13,6 +13,7 @@ from launcher.errors import UsageError
 from launcher.files import write_atomically
 from launcher.plan.layout import PLAN, SCRIPTS
 from launcher.plan.model import RANK_TABLE, Plan
+from launcher.stored import refuse_newer
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -42,27 +43,18 @@ def from_json(text: bytes, source: str) -> Plan:
     try:
         plan = _adapter().validate_json(text)
     except ValidationError as error:
-        _refuse_newer(_schema_of(text), source)
+        refuse_newer(_schema_of(text), SCHEMA, source)
         raise UsageError(f"{source}: not a plan: {error}") from error
-    _refuse_newer(plan.schema, source)
+    refuse_newer(plan.schema, SCHEMA, source)
     return plan
 
 
-def _schema_of(text: bytes) -> int:
-    """Of a plan that could not be read otherwise; 0 where it has none."""
+def _schema_of(text: bytes) -> object:
+    """Of a plan that could not be read otherwise; None where it has none."""
     try:
-        schema = json.loads(text)["schema"]
+        return json.loads(text)["schema"]
     except (ValueError, KeyError, TypeError):
-        return 0
-    return schema if isinstance(schema, int) else 0
-
-
-def _refuse_newer(schema: int, source: str) -> None:
-    if schema > SCHEMA:
-        raise UsageError(
-            f"{source}: plan of schema {schema}, this launcher reads up to {SCHEMA}",
-            hint="use the launcher that started the run, or a newer one",
-        )
+        return None
 
 
 def write_files(plan: Plan, directory: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tarfile
 import tempfile
@@ -81,7 +80,7 @@ def _copy_state(host: Host, run_dir: str, directory: RunDir) -> RunDir:
             f"host {host.label}: run {directory.run_id} was never started there",
             hint="launcher clean -c CLUSTER removes what is left of it",
         )
-    spec = json.loads(directory.spec.read_text("utf-8"))
+    spec = directory.read(directory.spec)
     about = {
         "schema": 1,
         "run": directory.run_id,

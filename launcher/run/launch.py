@@ -24,7 +24,7 @@ def create_run(spec: Spec, overrides: Sequence[str]) -> RunDir:
     plan(spec)
     directory = RunDir(runs_root() / new_run_id(spec.job.name))
     directory.inputs.mkdir(parents=True)
-    write_atomically(directory.spec, spec.to_json())
+    write_atomically(directory.spec, spec.to_json(), durable=True)
     directory.keep_endpoints(endpoints_of(spec.cluster))
     for name, source in (("cluster.yaml", spec.cluster_file), ("job.yaml", spec.job_file)):
         write_atomically(directory.inputs / name, Path(source).read_bytes())

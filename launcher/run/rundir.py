@@ -13,24 +13,25 @@ runs/<id>/
                         ascend-fd/ where `collect --layout ascend-fd` put it
     LOG<rank>           links to the newest attempt
     ckpt/  result.json
+    .reserve            room on the disk for the last events and the result, while the supervisor lives
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from launcher.errors import UsageError
 from launcher.files import write_json
 from launcher.hosts import Endpoint
 from launcher.plan.layout import PLAN, log_name
+from launcher.stored import intact, read_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,23 @@ class RunDir:
     def hosts(self) -> Path:
         return self.path / "hosts.json"
 
+    def read(self, path: Path) -> dict[str, Any]:
+        """A JSON file of this run. Raises UsageError where it is missing, damaged, or of a newer launcher."""
+        return read_object(path, self._remedy(path))
+
+    def intact(self, path: Path) -> AbstractContextManager[None]:
+        """What does not fit in the block is damage of a file of this run: UsageError."""
+        return intact(path, self._remedy(path))
+
+    def _remedy(self, path: Path) -> str:
+        """What hosts hold makes all of it anew, until `launcher clean`."""
+        if path == self.result:
+            return f"remove it, then: launcher attach {self.run_id} (writes it anew from what the hosts hold)"
+        return (
+            f"move {self.path} elsewhere, then: launcher attach {self.run_id} -c CLUSTER (makes it anew from "
+            "what the hosts hold)"
+        )
+
     def keep_endpoints(self, endpoints: Mapping[str, Endpoint]) -> None:
         """Remember how hosts are reached."""
         write_json(self.hosts, {"schema": 1, "hosts": [asdict(each) for each in endpoints.values()]})
@@ -58,8 +76,9 @@ class RunDir:
     def endpoints(self) -> dict[str, Endpoint]:
         """How the hosts of the run are reached, by label."""
         known = {field.name for field in fields(Endpoint)}
-        stored = json.loads(self.hosts.read_text("utf-8"))["hosts"]
-        endpoints = (Endpoint(**{k: v for k, v in each.items() if k in known}) for each in stored)
+        with self.intact(self.hosts):
+            stored = self.read(self.hosts)["hosts"]
+            endpoints = [Endpoint(**{k: v for k, v in each.items() if k in known}) for each in stored]
         return {each.label: each for each in endpoints}
 
     @property
@@ -77,6 +96,10 @@ class RunDir:
     @property
     def result(self) -> Path:
         return self.path / "result.json"
+
+    @property
+    def reserve(self) -> Path:
+        return self.path / ".reserve"
 
     @property
     def checkpoints(self) -> Path:
@@ -136,24 +159,33 @@ class RunDir:
     def is_untouched(self) -> bool:
         """Whether no supervisor has ever acted for this run, so that no host knows of it."""
         has_events = self.events.exists() and self.events.stat().st_size > 0
-        return not has_events and "adopted_from" not in json.loads(self.about.read_text("utf-8"))
+        return not has_events and "adopted_from" not in self.read(self.about)
+
+    def outcome(self) -> dict[str, Any] | None:
+        """What result.json holds; None where it is not here. Raises UsageError where it is damaged."""
+        if not self.result.exists():
+            return None
+        with self.intact(self.result):
+            result = self.read(self.result)
+            int(result["exit_code"])
+        return result
 
     def exit_code(self) -> int | None:
         """With what the run ended, as its supervisor wrote here; None while that is not known."""
-        if not self.result.exists():
-            return None
-        return int(json.loads(self.result.read_text("utf-8"))["exit_code"])
+        outcome = self.outcome()
+        return None if outcome is None else int(outcome["exit_code"])
 
     def is_collected(self) -> bool:
         """Whether everything of a run that is over is here: its supervisor says so, or a later collect."""
-        if self.collected.exists():
-            return True
-        return self.result.exists() and bool(json.loads(self.result.read_text("utf-8")).get("collected"))
+        return self.collected.exists() or bool((self.outcome() or {}).get("collected"))
 
     def is_supervised(self) -> bool:
-        """Whether a supervisor of this run lives on this machine."""
-        with open(self.path / _LOCK, "a", encoding="utf-8") as file:
-            return not _lock(file, fcntl.LOCK_SH)
+        """Whether a supervisor of this run lives on this machine. Writes nothing: others may ask, too."""
+        try:
+            with open(self.path / _LOCK, encoding="utf-8") as file:
+                return not _lock(file, fcntl.LOCK_SH)
+        except FileNotFoundError:
+            return False
 
 
 _LOCK = "supervisor.lock"

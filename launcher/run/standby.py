@@ -85,9 +85,11 @@ def _wait_and_supervise(reader: int) -> NoReturn:
         _become(reader, os.open(os.devnull, os.O_RDWR))
         code = _supervise_what_comes()
     except BaseException:  # noqa: BLE001  the bottom of the process: nothing below would say it
-        traceback.print_exc()
+        with suppress(OSError):  # its log may be on a full disk
+            traceback.print_exc()
     finally:
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.flush()
         os._exit(code)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from launcher import remote
 from launcher.errors import CheckFailed, ExitCode, LauncherError, LostContact
@@ -15,6 +17,9 @@ from launcher.run.reachable import end_where_hosts_answer
 from launcher.run.result import Result, read_metrics
 from launcher.run.rundir import RunDir
 from launcher.spec.spec import Spec
+
+_RESERVE = 1 << 20
+"""Bytes; the result of a thousand ranks has a third of that."""
 
 
 def supervise(directory: RunDir) -> ExitCode:
@@ -37,7 +42,7 @@ def supervise(directory: RunDir) -> ExitCode:
             course.events.write("end", exit_code=int(ExitCode.LOST_CONTACT), outcome="unknown")
             raise
         if code is not ExitCode.LOST_CONTACT:
-            _write_result(directory, course, code, outcome)
+            _keep_result(directory, course, code, outcome)
         course.events.write("end", exit_code=int(code), outcome=outcome)
         return code
 
@@ -46,10 +51,27 @@ def _supervise(directory: RunDir, course: Course) -> tuple[ExitCode, str]:
     remote.load_all()
     ground = _prepare(directory, course)
     course.events.write("supervisor", owner=ground.owner, epoch=ground.epoch)
-    ending = conduct(ground)
+    with _reserved_room(directory, course):
+        ending = conduct(ground)
     if ending.code is ExitCode.OK and not course.collected:
         return ExitCode.CHECK_FAILED, "all ranks ended with 0, but not everything was collected"
     return ending.code, ending.words
+
+
+@contextmanager
+def _reserved_room(directory: RunDir, course: Course) -> Iterator[None]:
+    """Others may fill the disk while ranks run; the end can be written all the same."""
+    try:
+        with open(directory.reserve, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, _RESERVE)
+    except OSError as error:
+        message = f"{directory.reserve}: {error.strerror}: the result may not be written here"
+        course.events.write("warning", message=message, hint="make room there")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            directory.reserve.unlink()
 
 
 def _prepare(directory: RunDir, course: Course) -> Ground:
@@ -58,7 +80,7 @@ def _prepare(directory: RunDir, course: Course) -> Ground:
     Raises CheckFailed where a host of a new run cannot be reached: nothing of it is anywhere.
     """
     is_new = directory.is_untouched()
-    spec = Spec.from_json(directory.spec.read_text("utf-8"))
+    spec = Spec.from_json(directory.spec.read_text("utf-8"), str(directory.spec))
     try:
         with course.phase("connect"):
             return prepare(directory, spec, course)
@@ -73,10 +95,21 @@ def _prepare(directory: RunDir, course: Course) -> Ground:
         raise LostContact(f"the run cannot be taken over: {error}", hint=error.hint) from error
 
 
+def _keep_result(directory: RunDir, course: Course, code: ExitCode, outcome: str) -> None:
+    """What cannot be written is told; the hosts know the code."""
+    try:
+        _write_result(directory, course, code, outcome)
+    except LauncherError as error:
+        course.events.write("error", message=str(error), hint=error.hint)
+    except OSError as error:
+        hint = f"make room there, then: launcher attach {directory.run_id}"
+        course.events.write("error", message=f"{directory.result}: {error.strerror}", hint=hint)
+
+
 def _write_result(directory: RunDir, course: Course, code: ExitCode, outcome: str) -> None:
     result = Result(
         run=directory.run_id,
-        job=json.loads(directory.about.read_text("utf-8"))["job"],
+        job=directory.read(directory.about)["job"],
         exit_code=int(code),
         outcome=outcome,
         attempts=tuple(course.attempts),

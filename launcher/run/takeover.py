@@ -38,7 +38,7 @@ def request_cancel(directory: RunDir, standby: Standby) -> None:
 
 
 def _refuse_fresh_lease(directory: RunDir) -> None:
-    draft, hosts = draft_of(directory, Spec.from_json(directory.spec.read_text("utf-8")))
+    draft, hosts = draft_of(directory, Spec.from_json(directory.spec.read_text("utf-8"), str(directory.spec)))
     leases = try_on_all(hosts.values(), lambda host: lease.show(host, draft.host(host.label).run_dir))
     for label, shown in leases.items():  # the supervisor tells of hosts that do not answer
         if isinstance(shown, lease.Lease) and shown.is_fresh:

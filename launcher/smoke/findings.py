@@ -9,6 +9,7 @@ from pathlib import Path
 from launcher.errors import UsageError
 from launcher.plan.model import Plan
 from launcher.run.rundir import RunDir
+from launcher.stored import refuse_newer
 
 SCHEMA = 1
 FILE = "smoke.json"
@@ -66,6 +67,5 @@ def _read(path: Path) -> Findings:
         return Findings()
     except ValidationError as error:
         raise UsageError(f"{path}: not what a rank of the smoke job writes: {error}") from error
-    if found.schema > SCHEMA:
-        raise UsageError(f"{path}: schema {found.schema}, this launcher reads up to {SCHEMA}")
+    refuse_newer(found.schema, SCHEMA, str(path))
     return found

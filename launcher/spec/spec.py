@@ -15,6 +15,7 @@ from launcher.spec.cluster import Cluster
 from launcher.spec.job import Job
 from launcher.spec.scalars import SCHEMA
 from launcher.spec.tree import Node, Path
+from launcher.stored import refuse_newer
 
 M = TypeVar("M", bound=Model)
 
@@ -57,19 +58,14 @@ class Spec:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> Spec:
-        """A stored spec; keys that this launcher does not know are ignored.
+    def from_json(cls, text: str, source: str = "the stored spec") -> Spec:
+        """A stored spec; `source` is where it is from. Keys that this launcher does not know are ignored.
 
         Raises UsageError for a newer schema and for text that is no stored spec.
         """
         try:
             stored = json.loads(text)
-            schema = stored["schema"]
-            if schema > SCHEMA:
-                raise UsageError(
-                    f"the stored spec has schema {schema}; this launcher reads {SCHEMA}",
-                    hint="Update the launcher.",
-                )
+            refuse_newer(stored["schema"], SCHEMA, source)
             return cls(
                 _tolerant(Cluster, stored["cluster"]),
                 _tolerant(Job, stored["job"]),
@@ -78,7 +74,7 @@ class Spec:
                 stored["templates"],
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"not a stored spec: {type(error).__name__}: {error}") from error
+            raise UsageError(f"{source}: not a stored spec: {type(error).__name__}: {error}") from error
 
 
 def _tolerant(model: type[M], data: Any) -> M:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from posixpath import dirname
 from typing import Any
 
-from launcher.errors import LauncherError, UsageError
+from launcher.errors import LauncherError
 from launcher.run.events import read_events
 from launcher.run.rundir import RunDir
 from launcher.status.state import (
@@ -85,21 +84,21 @@ def read_stored(directory: RunDir, *, with_events: bool = True) -> Stored:
     Raises UsageError where a file of it is damaged.
     """
     supervised = directory.is_supervised()  # before the events: what it wrote before it went is read then
-    result = _read(directory.result)
+    result = directory.outcome()
     events = [] if result is not None and not with_events else read_events(directory.events)[0]
-    history, spec = read_history(events), _read(directory.spec) or {}
+    history, spec = read_history(events), _read(directory, directory.spec)
     settled = is_settled(history, supervised=supervised, result=result)
     ranks = spec.get("job", {}).get("ranks")
     plan = None if settled and isinstance(ranks, int) else _newest_plan(directory)
     return Stored(
         directory=directory,
-        about=_read(directory.about) or {},
+        about=_read(directory, directory.about),
         spec=spec,
         history=history,
         result=result,
         supervised=supervised,
-        ranks=plan["ranks"] if plan else ranks,
-        places=_places(directory, plan) if plan else (),
+        ranks=plan[0] if plan else ranks,
+        places=_places(directory, plan[1]) if plan else (),
     )
 
 
@@ -169,26 +168,24 @@ def _strangers(answers: Mapping[Place, list[Trace] | LauncherError], known: Iter
     ]
 
 
-def _newest_plan(directory: RunDir) -> Mapping[str, Any] | None:
+def _newest_plan(directory: RunDir) -> tuple[int, dict[str, str]] | None:
+    """Its ranks, and the work directory of each host by label."""
     attempts = directory.attempts()
-    return _read(directory.plan(attempts[-1])) if attempts else None
-
-
-def _places(directory: RunDir, plan: Mapping[str, Any]) -> tuple[Place, ...]:
-    endpoints = directory.endpoints()
-    return tuple(Place(endpoints[host["label"]], dirname(dirname(host["run_dir"]))) for host in plan["hosts"])
-
-
-def _read(path: Path) -> Mapping[str, Any] | None:
-    """A JSON object, or None where there is no file."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    if not attempts:
         return None
-    except ValueError as error:
-        raise UsageError(
-            f"{path}: not JSON: {error}", hint="launcher attach RUN restores what hosts hold"
-        ) from error
-    if not isinstance(value, dict):
-        raise UsageError(f"{path}: not a JSON object")
-    return value
+    path = directory.plan(attempts[-1])
+    with directory.intact(path):
+        plan = directory.read(path)
+        work_dirs = {host["label"]: dirname(dirname(host["run_dir"])) for host in plan["hosts"]}
+        return int(plan["ranks"]), work_dirs
+
+
+def _places(directory: RunDir, work_dirs: Mapping[str, str]) -> tuple[Place, ...]:
+    endpoints = directory.endpoints()
+    with directory.intact(directory.hosts):
+        return tuple(Place(endpoints[label], work_dir) for label, work_dir in work_dirs.items())
+
+
+def _read(directory: RunDir, path: Path) -> Mapping[str, Any]:
+    """A JSON object; an empty one where there is no file."""
+    return directory.read(path) if path.exists() else {}

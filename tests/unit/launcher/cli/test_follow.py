@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from launcher.cli import follow as follow_module
 from launcher.cli.follow import follow
-from launcher.errors import ExitCode
+from launcher.errors import ExitCode, LostContact
 from launcher.hosts import HostError
 from tests.stored_runs import StoredRuns
 
@@ -71,3 +72,24 @@ def test_a_host_that_does_not_answer_for_once_ends_nothing(runs, capsys, monkeyp
     monkeypatch.setattr(follow_module, "_PAUSE", 0.0)
     assert follow(run) == ExitCode.OK
     assert "no lines of rank 0: host h1: no answer; trying again, the run goes on" in capsys.readouterr().err
+
+
+def test_what_could_not_be_written_here_its_hosts_know(runs, capsys, monkeypatch):
+    run = runs.make()
+    bound = runs.begin(run)
+    (Path(bound.hosts[0].run_dir) / "finished").write_text("1\n")
+    monkeypatch.setattr(follow_module, "_GONE", 0.0)
+    assert follow(run, quiet=True) == ExitCode.JOB_FAILED
+    said = capsys.readouterr().err
+    assert said == (
+        f"run {run.run_id} ended with 1, as its hosts say; its result is not here\n"
+        f"  next: launcher attach {run.run_id}\n"
+    )
+
+
+def test_where_its_hosts_know_no_end_the_supervisor_is_gone(runs, monkeypatch):
+    run = runs.make()
+    runs.begin(run)
+    monkeypatch.setattr(follow_module, "_GONE", 0.0)
+    with pytest.raises(LostContact, match="no supervisor of"):
+        follow(run, quiet=True)

@@ -98,3 +98,19 @@ def test_without_systemd_nobody_is_asked(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(subprocess, "run", lambda *_words, **_more: 1 / 0)
     standby._enter_scope("work-20260101-0a1b2c")
+
+
+def test_a_supervisor_that_breaks_ends_though_nobody_can_be_told(monkeypatch):
+    def break_down() -> int:
+        os.dup2(os.open("/dev/full", os.O_WRONLY), 2)
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115  pytest has put its own there
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(standby, "_supervise_what_comes", break_down)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            standby._wait_and_supervise(os.open(os.devnull, os.O_RDONLY))
+        finally:
+            os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1

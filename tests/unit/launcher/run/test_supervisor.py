@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from launcher.errors import ExitCode
+from launcher.run import supervisor
+from launcher.run.attempt import Ending
 from launcher.run.events import read_events
+from launcher.run.ground import Ground
 from launcher.run.rundir import RunDir
 from launcher.run.supervisor import supervise
+from tests.full_disk import full_disk
 from tests.stored_runs import StoredRuns
 
 
@@ -103,3 +108,65 @@ def test_a_cancelled_run_ends_where_hosts_answer(runs) -> None:
     here = next(part for part in bound.hosts if part.label == "localhost")
     assert (Path(here.run_dir) / "lease" / "epoch-2").is_dir()
     assert not directory.result.exists()
+
+
+ENDED_WELL = Ending(ExitCode.OK, "all ranks ended with 0", {})
+
+
+def test_room_for_the_end_is_kept_while_the_run_goes_on(runs, monkeypatch) -> None:
+    directory, kept = runs.make(), []
+
+    def conduct(_: object) -> Ending:
+        kept.append(directory.reserve.stat().st_blocks * 512)
+        return ENDED_WELL
+
+    monkeypatch.setattr(supervisor, "conduct", conduct)
+    assert supervise(directory) is ExitCode.OK
+    assert kept[0] >= 2**20 and not directory.reserve.exists()
+    assert directory.exit_code() == 0
+
+
+def test_a_disk_that_is_full_for_a_while_is_no_end(runs, monkeypatch) -> None:
+    directory = runs.make()
+
+    def conduct(ground: Ground) -> Ending:
+        with full_disk(), ground.course.phase("watch", 1):
+            return ENDED_WELL
+
+    monkeypatch.setattr(supervisor, "conduct", conduct)
+    assert supervise(directory) is ExitCode.OK
+    assert told(directory)[-3:] == [("supervisor", None), ("phase", "watch"), ("end", 0)]
+
+
+def test_a_disk_without_room_for_the_reserve_is_told(runs, monkeypatch) -> None:
+    directory = runs.make()
+    monkeypatch.setattr(supervisor, "conduct", lambda _: ENDED_WELL)
+    with full_disk(2**19):
+        assert supervise(directory) is ExitCode.OK
+    (warning,) = [each for each in read_events(directory.events)[0] if each["event"] == "warning"]
+    assert warning["message"].startswith(f"{directory.reserve}: ") and warning["hint"]
+
+
+def test_a_result_that_cannot_be_written_is_told_with_the_end(runs, monkeypatch) -> None:
+    directory = runs.make()
+
+    def write(path: Path, _: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(supervisor, "conduct", lambda _: ENDED_WELL)
+    monkeypatch.setattr(supervisor, "write_json", write)
+    assert supervise(directory) is ExitCode.OK
+    assert told(directory)[-2:] == [("error", None), ("end", 0)]
+    error = read_events(directory.events)[0][-2]
+    assert error["message"] == f"{directory.result}: No space left on device"
+    assert error["hint"] == f"make room there, then: launcher attach {directory.run_id}"
+
+
+def test_where_nothing_can_be_written_the_supervisor_ends_with_the_code_of_the_run(runs, monkeypatch) -> None:
+    directory = runs.make()
+    monkeypatch.setattr(supervisor, "conduct", lambda _: ENDED_WELL)
+    monkeypatch.setattr(supervisor, "_prepare", lambda *_: SimpleNamespace(owner="me", epoch=1))
+    with full_disk():
+        assert supervise(directory) is ExitCode.OK
+    assert told(directory) == [] and not directory.result.exists()
+    assert list(directory.path.glob(".*")) == []

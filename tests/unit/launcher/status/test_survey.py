@@ -136,7 +136,7 @@ def test_a_damaged_run_does_not_hide_the_others(runs):
     damaged.about.write_text("{")
     overviews, (error,) = survey([damaged, whole])
     assert [overview.run for overview in overviews] == [whole.run_id]
-    assert f"{damaged.about}: not JSON" in str(error)
+    assert f"{damaged.about}: damaged (" in str(error)
     damaged.about.write_text("[]")
     with pytest.raises(UsageError, match="not a JSON object"):
         read_stored(damaged)
