@@ -44,12 +44,17 @@ clean_run() { # run, epoch, ended or another word: renamed before it goes, so th
     why=$(why_not "$doomed" "$@")
     [ -n "$why" ] || why=$(remove_rest "$1" "$doomed")
     [ -z "$why" ] || { mv -T "$doomed" "$run_dir"; printf 'kept %s %s\n' "$1" "$why"; return; }
+    going="$going$1 "
     found run "$1" "$doomed"
+}
+is_going() { # run
+    case $going in *" $1 "*) return 0 ;; esac
+    return 1
 }
 is_used() { # digest of code: a run that stays has it in a plan
     for plan in "$work"/runs/*/attempt-*/plan.json; do
         run_dir=${plan%/attempt-*}
-        case $going in *" ${run_dir##*/} "*) continue ;; esac
+        ! is_going "${run_dir##*/}" || continue
         grep -qF -e "$1" "$plan" 2>/dev/null && return 0
     done
     return 1
@@ -62,16 +67,19 @@ clean_code() { # directory: an upload looks for it after its plan is there; who 
     if is_used "$name"; then mv -T "$work/code/.removed-$name" "$1" 2>/dev/null && return; fi
     found code "$name" "$work/code/.removed-$name"
 }
+is_unheld() { # lock
+    is_going "$(cat "$1/run" 2>/dev/null)" || is_stale "$1"
+}
 clean_lock() { # lock
-    [ -d "$1" ] && [ -O "$1" ] && is_stale "$1" || return 0
+    [ -d "$1" ] && [ -O "$1" ] && is_unheld "$1" || return 0
     [ "$mode" = remove ] || { found lock "${1##*/}" "$1"; return; }
     mv -T "$1" "$1.stale-clean" 2>/dev/null || return 0
-    if is_stale "$1.stale-clean"; then found lock "${1##*/}" "$1.stale-clean"; else mv -T "$1.stale-clean" "$1"; fi
+    if is_unheld "$1.stale-clean"; then found lock "${1##*/}" "$1.stale-clean"; else mv -T "$1.stale-clean" "$1"; fi
 }
 for left in "$work"/runs/.removed-* "$work"/code/.removed-*; do # by a clean that was killed
     [ ! -d "$left" ] || [ ! -O "$left" ] || found rest "${left##*/.removed-}" "$left"
 done
-going=' ' # runs that would be gone
+going=' ' # runs that are gone, or would be
 while [ "$#" -gt 2 ]; do
     clean_run "$1" "$2" "$3"
     shift 3

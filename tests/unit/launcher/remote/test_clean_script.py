@@ -49,10 +49,10 @@ def make_code(work: Path, name: str) -> Path:
     return directory
 
 
-def make_lock(work: Path, name: str, *, age: float, run_dir: Path | None = None) -> Path:
+def make_lock(work: Path, name: str, *, age: float, run: str = RUN, run_dir: Path | None = None) -> Path:
     lock = work / "locks" / name
     lock.mkdir()
-    (lock / "run").write_text(f"{RUN}\n")
+    (lock / "run").write_text(f"{run}\n")
     (lock / "touched").write_text(f"{time.time() - age:.0f}\n")
     (lock / "run_dir").write_text(f"{run_dir}\n")
     return lock
@@ -216,6 +216,28 @@ def test_a_link_is_no_run(work: Path, tmp_path: Path) -> None:
     (work / "runs" / RUN).symlink_to(tmp_path / "precious")
     assert clean(work, "remove", RUN, "1") == [f"kept {RUN} it belongs to somebody else"]
     assert (tmp_path / "precious/finished").exists()
+
+
+def test_the_locks_of_a_run_go_with_it_however_fresh(work: Path) -> None:
+    make_run(work, RUN)
+    kept = make_run(work, OTHER, finished=False)
+    own = make_lock(work, "cpu-1", age=5)
+    others = [
+        make_lock(work, "cpu-2", age=5, run=OTHER, run_dir=kept),
+        make_lock(work, "cpu-3", age=5, run=""),
+    ]
+    words = (RUN, "1", "unknown", OTHER, "1")
+    told = [f"kept {OTHER} it has not ended", f"lock {own.name}", f"run {RUN}"]
+    assert sorted(clean(work, "look", *words)) == sorted(clean(work, "remove", *words)) == told
+    assert sorted((work / "locks").iterdir()) == others
+
+
+def test_the_locks_of_a_run_that_cannot_go_stay(work: Path, docker: FakeDocker) -> None:
+    make_run(work, RUN, runtime="docker")
+    lock = make_lock(work, "cpu-1", age=5)
+    docker.set(refusal="no daemon")
+    assert clean(work, "remove", RUN, "1") == [f"kept {RUN} its ranks live, or Docker does not answer"]
+    assert list((work / "locks").iterdir()) == [lock]
 
 
 def test_stale_locks_go_and_others_stay(work: Path) -> None:
