@@ -33,7 +33,9 @@ class Collected:
     """What came from each host, of each attempt, and of checkpoints."""
 
     def hosts(self) -> list[dict[str, Any]]:
-        """What came from each host: files, their bytes, bytes sent for them; and what is missing."""
+        """What came from each host: files, their bytes, bytes sent for them; what is missing, and what can
+        never come.
+        """
         return [
             {
                 "host": label,
@@ -41,6 +43,7 @@ class Collected:
                 "bytes": sum(each.tally.size for each in parts),
                 "received": sum(each.tally.received for each in parts),
                 "missing": [why for each in parts for why in each.missing],
+                "left_out": [why for each in parts for why in each.left_out],
             }
             for label in dict.fromkeys(each.host for each in self.brought)
             for parts in [[each for each in self.brought if each.host == label]]

@@ -66,9 +66,9 @@ def clean(work: Path, mode: str, *run: str, end: str = "unknown") -> list[str]:
     lines = []
     for line in done.out.splitlines():
         what, name, rest = line.split(" ", 2)
-        if what != "kept":
+        if what not in ("kept", "loses"):
             assert rest.isdigit()
-        lines.append(f"{what} {name}" if what != "kept" else line)
+        lines.append(line if what in ("kept", "loses") else f"{what} {name}")
     return lines
 
 
@@ -216,6 +216,18 @@ def test_a_link_is_no_run(work: Path, tmp_path: Path) -> None:
     (work / "runs" / RUN).symlink_to(tmp_path / "precious")
     assert clean(work, "remove", RUN, "1") == [f"kept {RUN} it belongs to somebody else"]
     assert (tmp_path / "precious/finished").exists()
+
+
+def test_what_was_never_collected_is_named(work: Path) -> None:
+    run = make_run(work, RUN)
+    (run / "ckpt").mkdir()
+    (run / "attempt-1/LOG0").mkdir()
+    for name in ("ckpt/c\nd", "ckpt/good", "attempt-1/LOG0/%s $x\n'", "attempt-1/state/e\nf"):
+        (run / name).mkdir()
+        (run / name / "in\nside").write_text("")
+    told = [f"loses {RUN} ckpt/c?d", f"loses {RUN} ckpt/good/in?side", f"loses {RUN} attempt-1/LOG0/%s $x?'"]
+    for mode in ("look", "remove"):
+        assert sorted(clean(work, mode, RUN, "1")) == sorted([*told, f"run {RUN}"])
 
 
 def test_the_locks_of_a_run_go_with_it_however_fresh(work: Path) -> None:
