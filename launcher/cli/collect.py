@@ -82,6 +82,9 @@ def collect(
         print_json(done.to_json() | ({"layout": str(written)} if written else {}))
     else:
         print(written or done.directory.path)
+    if done.gone:
+        where = "its hosts" if not done.brought else f"host {', '.join(done.gone)}"
+        say(f"nothing of it is on {where} any more; what was collected is here")
     if not done.is_over:
         say("the run has not ended: its logs may grow, its checkpoints are still on its hosts")
     if done.errors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,19 @@ def test_a_partial_collect_is_said(run: FakeRun, capsys: pytest.CaptureFixture[s
     (run.work_dir / "runs" / RUN_ID / "attempt-1").rename(run.work_dir / "elsewhere")
     assert launcher("collect") == 3
     assert "error: not everything was collected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("collected", "code"), [(True, 0), (False, 3)])
+def test_after_clean_there_is_nothing_to_fetch(
+    run: FakeRun, capsys: pytest.CaptureFixture[str], collected: bool, code: int
+) -> None:
+    shutil.rmtree(run.show_on_host())
+    run.finish(collected=collected)
+    assert launcher("collect") == code
+    err = capsys.readouterr().err
+    assert err.endswith("nothing of it is on its hosts any more; what was collected is here\n")
+    assert ("error: " in err) is not collected
+    assert "has not ended" not in err
 
 
 def hide_a_file(run: FakeRun) -> None:

@@ -62,6 +62,7 @@ def test_a_run_that_is_over_is_collected_for_good(run: FakeRun) -> None:
         "attempts": [1],
         "over": True,
         "complete": True,
+        "gone": [],
         "errors": [],
         "hosts": [
             {"host": "localhost", "files": 2, "bytes": 11, "received": 51, "missing": [], "left_out": []}
@@ -108,6 +109,29 @@ def test_what_fails_is_told(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> No
     assert [str(error) for error in done.errors] == ["host localhost: no route"]
     assert [host["missing"] for host in done.hosts()] == [["host localhost: no route"]]
     assert not done.is_over
+
+
+def test_of_a_run_that_has_gone_from_its_hosts_is_here_what_was_collected(run: FakeRun) -> None:
+    run.write(run.begin(), "0", "all\n")
+    host = run.show_on_host()
+    run.finish(collected=False)
+    recollect(run.directory, every_attempt=True)
+    shutil.rmtree(host)
+    done = recollect(run.directory, every_attempt=True)
+    assert (done.gone, done.is_over, done.errors, done.hosts()) == (("localhost",), True, (), [])
+    assert text_of(run, 1, "0") == "all\n"
+    assert done.to_json()["gone"] == ["localhost"]
+
+
+def test_a_run_that_went_before_it_was_collected_is_not_whole(run: FakeRun) -> None:
+    run.begin()
+    shutil.rmtree(run.show_on_host())
+    run.finish(collected=False)
+    done = recollect(run.directory, every_attempt=True)
+    (error,) = done.errors
+    assert f"run {run.directory.run_id} went from host localhost before all of it was collected" in str(error)
+    assert done.is_over
+    assert not run.directory.is_collected()
 
 
 def test_what_did_come_is_told_of_a_host_that_failed(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
