@@ -146,6 +146,26 @@ def test_rotated_checkpoints_go_when_all_else_is_here(run: FakeRun, tmp_path: Pa
     assert sorted(here(run, "ckpt")) == ["step-2"]
 
 
+@pytest.mark.parametrize("is_first_gone", [True, False])
+def test_checkpoints_of_hosts_that_are_not_there_stay(
+    run: FakeRun, tmp_path: Path, is_first_gone: bool
+) -> None:
+    plan = on_two_hosts(run, tmp_path)
+    for label in "ab":
+        (tmp_path / label / "ckpt/differs").write_text(f"of {label}")
+        (tmp_path / label / f"ckpt/only {label}").write_text(label)
+    collect_checkpoints(run.directory, both(), plan)
+    before = here(run, "ckpt")
+    (tmp_path / "a/ckpt/new").write_text("new")
+    (tmp_path / "b/ckpt/new").write_text("new")
+    for _ in range(2):
+        collect_checkpoints(run.directory, [both()[is_first_gone]], plan)
+        assert here(run, "ckpt") == {**before, "new": "new"}
+    with pytest.raises(Incomplete):
+        collect_checkpoints(run.directory, both(Lost("a")) if is_first_gone else both(None, Lost("b")), plan)
+    assert here(run, "ckpt") == {**before, "new": "new"}
+
+
 def test_a_host_that_is_lost_for_a_moment(run: FakeRun, tmp_path: Path) -> None:
     plan = on_two_hosts(run, tmp_path)
     (tmp_path / "a/ckpt/x").write_text("x")
