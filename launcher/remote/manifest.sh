@@ -1,5 +1,5 @@
 # directory, names…: what is below those that are there: `directory <name>`, then of each regular file
-# `<sha256> <size> <path>`, `left <path>` of what can never be fetched, its name has a line break, last `problem <words>`
+# `<sha256> <size> <path>`, `left <path>` of what cannot be fetched, its name has a line break, last `problem <words>`
 # for what cannot be read; what goes away meanwhile is none.
 # A sum is of so many first bytes: a log may grow meanwhile.
 cd "$1" || exit 1
