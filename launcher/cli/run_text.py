@@ -206,7 +206,7 @@ def _result_facts(result: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())),
         (
             "collected",
-            {True: "", False: "not everything: launcher collect"}[bool(result.get("collected", True))],
+            "" if result.get("collected", True) else f"not everything: launcher collect {result.get('run')}",
         ),
     ]
 

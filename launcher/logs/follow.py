@@ -56,7 +56,7 @@ class Follower:
             elif unwatched_since is None:
                 unwatched_since = time.monotonic()
             elif time.monotonic() - unwatched_since > _UNWATCHED:
-                self.tell("nobody supervises this run: launcher attach takes it over")
+                self.tell(f"nobody supervises it: launcher attach {self.directory.run_id} takes it over")
                 return None
             time.sleep(_TICK)
 

@@ -97,7 +97,7 @@ def why_kept(trace: Trace, collected: Mapping[str, bool]) -> str | None:
     if trace.exit_code is None and not trace.attempt:  # its supervisor died before any rank was started
         return None
     if trace.exit_code is None:
-        return "it has not ended: launcher attach or cancel"
+        return f"it has not ended: launcher attach {trace.run} or launcher cancel {trace.run}"
     if not collected.get(trace.run, False):
         return f"not known to be collected: launcher collect {trace.run} --all-attempts"
     return None

@@ -29,8 +29,10 @@ __all__ = ["Brought", "Incomplete", "collect", "collect_checkpoints", "link_logs
 class Incomplete(CheckFailed):
     """Not everything could be fetched; `brought` says what was."""
 
-    def __init__(self, errors: Sequence[LauncherError], brought: tuple[Brought, ...]) -> None:
-        hint = next((error.hint for error in errors if error.hint), "launcher collect RUN")
+    def __init__(
+        self, errors: Sequence[LauncherError], brought: tuple[Brought, ...], *, hint: str | None = None
+    ) -> None:
+        hint = next((error.hint for error in errors if error.hint), hint)
         super().__init__(f"not everything was collected: {together(errors)}", hint=hint)
         self.brought = brought
 
@@ -47,7 +49,7 @@ def collect(directory: RunDir, hosts: Iterable[Host], plan: Plan) -> tuple[Broug
         place.tidy()
         if int(plan.binding.attempt) == directory.attempts()[-1]:
             link_logs(directory, plan)
-    return _whole(outcomes)
+    return _whole(directory, outcomes)
 
 
 def collect_checkpoints(directory: RunDir, hosts: Iterable[Host], plan: Plan) -> tuple[Brought, ...]:
@@ -73,7 +75,7 @@ def collect_checkpoints(directory: RunDir, hosts: Iterable[Host], plan: Plan) ->
             moves = elsewhere[host.label]
             return bring(replace(sources[host.label], elsewhere=moves), place, found.moved(moves))
 
-        brought = _whole(try_on_all(all_hosts, bring_from))
+        brought = _whole(directory, try_on_all(all_hosts, bring_from))
         if is_whole:
             _prune(place, brought)
         place.tidy()
@@ -130,13 +132,13 @@ def _apart(
     return moves
 
 
-def _whole(outcomes: Mapping[str, Brought | LauncherError]) -> tuple[Brought, ...]:
+def _whole(directory: RunDir, outcomes: Mapping[str, Brought | LauncherError]) -> tuple[Brought, ...]:
     """What came from all hosts. Raises Incomplete where something is lacking."""
     brought = tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Brought))
     errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
     errors += [error for each in brought for error in each.errors]
     if errors:
-        raise Incomplete(errors, brought)
+        raise Incomplete(errors, brought, hint=f"launcher collect {directory.run_id}")
     return brought
 
 

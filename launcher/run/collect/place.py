@@ -98,7 +98,7 @@ def local_errors(target: Path) -> Iterator[None]:
     except OSError as error:
         raise LauncherError(
             f"{error.filename or target}: nothing can be written here: {error.strerror}",
-            hint="what has arrived is kept; once that is put right: launcher collect RUN",
+            hint="what has arrived is kept; once that is put right, collect again",
         ) from error
 
 

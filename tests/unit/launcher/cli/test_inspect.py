@@ -224,7 +224,7 @@ def test_a_description(runs, call):
     assert re.search(r"^outcome +failed \(exit code 1\)$", text, re.M)
     assert "first failure: 0 on localhost ended, exit code 9: [b]why[/b]" in text
     assert "steps 20, loss_first 9.125" in text and "check 0.1, watch 61.0" in text
-    assert "not everything: launcher collect" in text
+    assert f"not everything: launcher collect {directory.run_id}" in text
 
 
 def test_a_description_of_little(runs, call):

@@ -293,7 +293,7 @@ def test_following_ends_where_nobody_supervises(run: FakeRun, monkeypatch: pytes
     run.end(plan)
     lines, notes = follow(run)
     assert lines == []
-    assert notes[0] == "nobody supervises this run: launcher attach takes it over"
+    assert notes[0] == f"nobody supervises it: launcher attach {run.directory.run_id} takes it over"
 
 
 def test_following_a_run_that_ended_before_its_ranks_were_started(run: FakeRun) -> None:

@@ -80,6 +80,7 @@ def test_what_the_others_have_is_there(run: FakeRun, tmp_path: Path) -> None:
     plan = on_two_hosts(run, tmp_path)
     with pytest.raises(Incomplete, match="not everything was collected: host b: no route") as caught:
         collect(run.directory, both(None, Lost("b")), plan)
+    assert caught.value.hint == f"launcher collect {run.directory.run_id}"
     assert here(run) == {"LOG0/log.txt": "from a\n"}
     assert [(each.host, each.tally.files) for each in caught.value.brought] == [("a", 1), ("b", 0)]
     with pytest.raises(Incomplete, match="host a: no route\nhost b: no route"):
