@@ -72,12 +72,27 @@ def attach(
         raise typer.Exit(follow(directory, json=json))
 
 
-def wait(run: options.Run = None, json: options.Json = False) -> None:
-    """Wait for the end of a run, without its output; the exit code is the run's."""
-    from launcher.cli.follow import follow
-    from launcher.run.rundir import find_run
+def wait(
+    run: options.Run = None,
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
+    json: options.Json = False,
+) -> None:
+    """Wait for the end of a run, without its output; the exit code is the run's.
 
-    raise typer.Exit(follow(find_run(run), json=json, quiet=True))
+    Where it was launched elsewhere, its hosts are asked every 2 s.
+    """
+    from launcher.cli.follow import follow
+    from launcher.cli.waiting import is_elsewhere, wait_elsewhere
+
+    directory = which_run(run, cluster)
+    if not is_elsewhere(directory):
+        raise typer.Exit(follow(directory, json=json, quiet=True))
+    try:
+        code = wait_elsewhere(directory, json=json)
+    except KeyboardInterrupt:
+        say("\nstopped; the job goes on")
+        code = int(ExitCode.DETACHED)
+    raise typer.Exit(code)
 
 
 def cancel(
