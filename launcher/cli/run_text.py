@@ -44,7 +44,14 @@ def status_view(detail: Detail) -> RenderableType:
     from rich.console import Group
 
     parts = [_facts(_status_facts(detail)), *([_members(detail)] if detail.members else [])]
-    return Group(*_apart(parts), *(data(f"error: {error}", "yellow") for error in detail.errors))
+    return Group(*_apart(parts))
+
+
+def live_view(detail: Detail) -> RenderableType:
+    """The same with what could not be learned, for a screen that is drawn again and again."""
+    from rich.console import Group
+
+    return Group(status_view(detail), *(data(f"error: {error}", "yellow") for error in detail.errors))
 
 
 def description(detail: Detail, events: Sequence[Event]) -> RenderableType:
