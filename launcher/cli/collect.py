@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,9 @@ from launcher.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from launcher.upkeep.clean import Item, Kept, Sweep
     from launcher.upkeep.recollect import Collected
+
+
+_NAMED = 5
 
 
 class Layout(str, Enum):
@@ -78,6 +82,9 @@ def collect(
         print_json(done.to_json() | ({"layout": str(written)} if written else {}))
     else:
         print(written or done.directory.path)
+    if done.gone:
+        where = "its hosts" if not done.brought else f"host {', '.join(done.gone)}"
+        say(f"nothing of it is on {where} any more; what was collected is here")
     if not done.is_over:
         say("the run has not ended: its logs may grow, its checkpoints are still on its hosts")
     if done.errors:
@@ -86,12 +93,22 @@ def collect(
 
 def _say_what_came(done: Collected) -> None:
     hosts = done.hosts()
+    for host in hosts:
+        _warn(f"host {host['host']}: left out", host["left_out"])
     count, size, received = (sum(host[key] for host in hosts) for key in ("files", "bytes", "received"))
     if count:
         fetched = sum(host["files"] > 0 for host in hosts)
         say(f"fetched {count} file(s), {_mib(size)}, {_mib(received)} compressed, from {fetched} host(s)")
     elif hosts:
         say(f"nothing new on {len(hosts)} host(s)")
+
+
+def _warn(where: str, names: Sequence[str]) -> None:
+    """Of many names the first few."""
+    for name in names[:_NAMED]:
+        say(f"warning: {where}: {name}")
+    if len(names) > _NAMED:
+        say(f"warning: {where}: {len(names) - _NAMED} more")
 
 
 def _write_layout(done: Collected, target: Path) -> Path:
@@ -157,6 +174,9 @@ def _show(items: Sequence[Item], sweep: Sweep) -> None:
         shown.add_row(data(item.host), data(item.what), data(item.name), data(f"{item.kib / 1024:.1f} MiB"))
     if items:
         print_table(shown)
+    for (run, host), lost in groupby(sweep.lost, key=lambda loss: (loss.name, loss.host)):
+        where = f"{run} on {host}: goes though no collect can fetch it, its name has a line break"
+        _warn(where, [loss.path for loss in lost])
     _say_kept(sweep.kept)
     if not items:
         say("nothing to remove")

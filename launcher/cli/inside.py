@@ -10,9 +10,10 @@ import typer
 
 from launcher.cli import options
 from launcher.cli.which import which_run
-from launcher.errors import UsageError
+from launcher.errors import LostContact, UsageError
 
 if TYPE_CHECKING:
+    from launcher.hosts import Host
     from launcher.plan.model import Member, Plan
 
 
@@ -36,23 +37,35 @@ def exec_(
     directory = which_run(run, cluster)
     attempts = directory.attempts()
     if not attempts:
-        raise UsageError(f"run {directory.run_id} has not started its ranks")
+        raise UsageError(
+            f"run {directory.run_id} has not started its ranks", hint=f"launcher status {directory.run_id}"
+        )
     plan = load_plan(directory, attempts[-1])
     member = _member(plan, rank)
     host = connect(directory.endpoints()[member.host])
-    terminal = _is_terminal()
-    words = (
-        plan.host(member.host).sudo_word,
-        plan.binding.run_id,
-        plan.binding.attempt,
-        member.key,
-        *command,
-    )
+    terminal, sudo = _is_terminal(), plan.host(member.host).sudo_word
     try:
-        code = host.attend(script("exec"), "yes" if terminal else "no", *words, terminal=terminal)
+        words = ("yes" if terminal else "no", sudo, _container(host, sudo, plan, member.key), *command)
+        code = host.attend(script("exec"), *words, terminal=terminal)
     finally:
         host.close()
     raise typer.Exit(code)
+
+
+def _container(host: Host, sudo: str, plan: Plan, key: str) -> str:
+    """The id of a member's container. Raises UsageError where none runs, LostContact: Docker is silent."""
+    from launcher.plan.model import SCHEDULER
+    from launcher.remote import script
+
+    run, attempt = plan.binding.run_id, plan.binding.attempt
+    done = host.run(script("container"), sudo, run, attempt, key)
+    if done.code:
+        docker = "sudo docker" if sudo else "docker"
+        raise LostContact(f"host {host.label}: Docker does not answer", hint=f"on that host: {docker} info")
+    if not done.out.strip():
+        what = key if key == SCHEDULER else f"rank {key}"
+        raise UsageError(f"host {host.label}: no container of {what} runs", hint=f"launcher status {run}")
+    return done.out.strip()
 
 
 def _member(plan: Plan, rank: str) -> Member:
@@ -65,7 +78,7 @@ def _member(plan: Plan, rank: str) -> Member:
     if member.container is None:
         raise UsageError(
             f"the ranks of run {plan.binding.run_id} are processes of {member.host}, not containers",
-            hint="launcher status shows where each runs",
+            hint=f"launcher status {plan.binding.run_id}",
         )
     return member
 

@@ -103,6 +103,12 @@ def _print_status(detail: Detail, *, json: bool) -> None:
         print_json(detail.to_json())
     else:
         print_table(status_view(detail))
+        _say_errors(detail)
+
+
+def _say_errors(detail: Detail) -> None:
+    for error in detail.errors:
+        say(f"error: {error}")
 
 
 def _watch(directory: RunDir, *, json: bool) -> Detail:
@@ -123,12 +129,12 @@ def _watch(directory: RunDir, *, json: bool) -> Detail:
 def _watch_in_place(directory: RunDir) -> Detail:
     from rich.live import Live
 
-    from launcher.cli.run_text import status_view
+    from launcher.cli.run_text import live_view
     from launcher.cli.tables import console
 
     with Live(console=console(), auto_refresh=False) as screen:
         for detail in _looks(directory):
-            screen.update(status_view(detail), refresh=True)
+            screen.update(live_view(detail), refresh=True)
     return detail
 
 
@@ -166,6 +172,7 @@ def describe(
         print_json({**detail.to_json(), **more})
     else:
         print_table(description(detail, events))
+        _say_errors(detail)
     _suggest(detail, "describe")
 
 

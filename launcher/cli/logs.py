@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launcher.cli import options
-from launcher.cli.output import say
+from launcher.cli.output import print_error, say
 from launcher.cli.which import which_run
 from launcher.errors import ExitCode, LauncherError, UsageError
 
@@ -97,6 +97,16 @@ def logs(
         raise typer.Exit(int(ExitCode.DETACHED)) from None
     for note in account.notes():
         say(note)
+    _say_what_is_lacking(directory, account, is_told=follow)
+
+
+def _say_what_is_lacking(directory: RunDir, account: Account, *, is_told: bool) -> None:
+    for error in account.errors:
+        if not is_told:
+            print_error(error)
+    if account.errors:
+        say(f"not all logs are shown; once all hosts answer: launcher logs {directory.run_id}")
+        raise typer.Exit(int(ExitCode.LOST_CONTACT))
 
 
 def _view(

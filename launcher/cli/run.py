@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from launcher.cli import options
 from launcher.cli.output import print_json, say
 from launcher.cli.which import which_run
-from launcher.errors import ExitCode
+from launcher.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from launcher.run.rundir import RunDir
 
 
 def register(app: typer.Typer) -> None:
@@ -33,22 +40,56 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Start a job and follow it. Ctrl-C stops following; the job goes on."""
-    from launcher.run.launch import create_run
-    from launcher.run.standby import Standby
-    from launcher.spec.load import load
+    overrides = [*set_, *_as_override(name)]
+    directory: RunDir | None = None
+    try:
+        from launcher.run.launch import create_run
+        from launcher.run.standby import Standby
+        from launcher.spec.load import load
 
-    overrides = [*set_, *([f"name={name}"] if name else [])]
-    with Standby() as supervisor:
-        spec = load(cluster, job, overrides=overrides, environ=os.environ)
-        directory = create_run(spec, overrides)
-        say(f"run {directory.run_id}")
-        supervisor.take(directory)
+        with Standby() as supervisor:
+            spec = load(cluster, job, overrides=overrides, environ=os.environ)
+            with _ctrl_c_held_back():
+                directory = create_run(spec, overrides)
+                say(f"run {directory.run_id}")
+                supervisor.take(directory)
+        from launcher.cli.follow import follow
+    except KeyboardInterrupt:
+        _say_what_goes_on(directory)
+        raise typer.Exit(int(ExitCode.DETACHED)) from None
     if detach:
         print_json({"run": directory.run_id}) if json else print(directory.run_id)
         return
-    from launcher.cli.follow import follow
-
     raise typer.Exit(follow(directory, json=json))
+
+
+def _as_override(name: str | None) -> list[str]:
+    if name is None:
+        return []
+    from launcher.spec.scalars import NAME, PATTERNS
+    from launcher.spec.wording import quoted
+
+    if not re.fullmatch(NAME, name):
+        raise UsageError(f"--name {quoted(name)}: expected {PATTERNS[f'^{NAME}$']}")
+    return [f"name={name}"]
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """It acts afterwards: no run is left half made, without a supervisor."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _say_what_goes_on(directory: RunDir | None) -> None:
+    if directory is None:
+        say("\nnothing has been started")
+    else:
+        name = directory.run_id
+        say(f"\ndetached: the job goes on. launcher attach {name} | launcher cancel {name}")
 
 
 def attach(
@@ -72,12 +113,27 @@ def attach(
         raise typer.Exit(follow(directory, json=json))
 
 
-def wait(run: options.Run = None, json: options.Json = False) -> None:
-    """Wait for the end of a run, without its output; the exit code is the run's."""
-    from launcher.cli.follow import follow
-    from launcher.run.rundir import find_run
+def wait(
+    run: options.Run = None,
+    cluster: options.ClusterFile = options.DEFAULT_CLUSTER,
+    json: options.Json = False,
+) -> None:
+    """Wait for the end of a run, without its output; the exit code is the run's.
 
-    raise typer.Exit(follow(find_run(run), json=json, quiet=True))
+    Where it was launched elsewhere, its hosts are asked every 2 s.
+    """
+    from launcher.cli.follow import follow
+    from launcher.cli.waiting import is_elsewhere, wait_elsewhere
+
+    directory = which_run(run, cluster)
+    if not is_elsewhere(directory):
+        raise typer.Exit(follow(directory, json=json, quiet=True))
+    try:
+        code = wait_elsewhere(directory, json=json)
+    except KeyboardInterrupt:
+        say("\nstopped; the job goes on")
+        code = int(ExitCode.DETACHED)
+    raise typer.Exit(code)
 
 
 def cancel(

@@ -44,7 +44,14 @@ def status_view(detail: Detail) -> RenderableType:
     from rich.console import Group
 
     parts = [_facts(_status_facts(detail)), *([_members(detail)] if detail.members else [])]
-    return Group(*_apart(parts), *(data(f"error: {error}", "yellow") for error in detail.errors))
+    return Group(*_apart(parts))
+
+
+def live_view(detail: Detail) -> RenderableType:
+    """The same with what could not be learned, for a screen that is drawn again and again."""
+    from rich.console import Group
+
+    return Group(status_view(detail), *(data(f"error: {error}", "yellow") for error in detail.errors))
 
 
 def description(detail: Detail, events: Sequence[Event]) -> RenderableType:
@@ -206,7 +213,7 @@ def _result_facts(result: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())),
         (
             "collected",
-            {True: "", False: "not everything: launcher collect"}[bool(result.get("collected", True))],
+            "" if result.get("collected", True) else f"not everything: launcher collect {result.get('run')}",
         ),
     ]
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from launcher.logs.order import last_of_each
-from launcher.logs.sources import find_sources, has_ended, is_over, load_plan
+from launcher.logs.sources import find_what_answers, has_ended, is_over, load_plan
 from launcher.logs.tail import Line, LogTail
 from launcher.logs.view import Account, View
 from launcher.plan.model import Plan
@@ -32,7 +32,7 @@ class Follower:
     tell: Callable[[str], None]
 
     def lines(self) -> Iterator[tuple[Plan, list[Line]]]:
-        """What comes, by attempt; ends with the run. Raises HostError for a host not reached at the start."""
+        """What comes, by attempt; ends with the run. HostError: none of its hosts is reached."""
         view, shown = self.view, 0
         while (number := self._next_attempt(shown)) is not None:
             plan = load_plan(self.directory, number)
@@ -56,15 +56,18 @@ class Follower:
             elif unwatched_since is None:
                 unwatched_since = time.monotonic()
             elif time.monotonic() - unwatched_since > _UNWATCHED:
-                self.tell("nobody supervises this run: launcher attach takes it over")
+                self.tell(f"nobody supervises it: launcher attach {self.directory.run_id} takes it over")
                 return None
             time.sleep(_TICK)
 
     def _attempt(self, plan: Plan, view: View) -> Iterator[list[Line]]:
-        sources, notes = find_sources(self.directory, plan, self.choose(plan))
-        for note in notes:
+        found = find_what_answers(self.directory, plan, self.choose(plan))
+        if found.errors and not found.sources:
+            raise found.errors[0]
+        self.account.errors += found.errors
+        for note in (*found.notes, *(f"error: {error}" for error in found.errors)):
             self.tell(note)
-        with closing(LogTail(sources, view.starts(sources))) as tail:
+        with closing(LogTail(found.sources, view.starts(found.sources))) as tail:
             if view.lines is not None:
                 yield last_of_each(filter(view.shows, self._until_level(tail)), view.lines)
             yield from self._until_done(tail, int(plan.binding.attempt))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from launcher.errors import UsageError
 from launcher.hosts import Endpoint, Host, HostError, LocalHost, connect
 from launcher.hosts.fence import checked
 from launcher.hosts.fleet import IN_FLIGHT
-from launcher.logs.tail import Source, sources_of
+from launcher.logs.tail import Source
 from launcher.plan import store
 from launcher.plan.model import Plan
 from launcher.remote import script
@@ -40,34 +41,49 @@ def has_ended(directory: RunDir) -> bool:
     return directory.result.exists() or directory.collected.exists()
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where logs are; what to tell about hosts whose copies are shown, and why others have none."""
+
+    sources: list[Source] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    errors: list[HostError] = field(default_factory=list)
+
+
 def find_sources(directory: RunDir, plan: Plan, keys: Sequence[str]) -> tuple[list[Source], list[str]]:
     """Sources of these members' logs, and what to tell about hosts that cannot be reached.
 
     Raises HostError for a host that cannot be reached where none of its logs are here.
     """
+    found = find_what_answers(directory, plan, keys)
+    if found.errors:
+        raise found.errors[0]
+    return found.sources, found.notes
+
+
+def find_what_answers(directory: RunDir, plan: Plan, keys: Sequence[str]) -> Found:
+    """Sources of these members' logs, as far as there are any."""
     attempt = int(plan.binding.attempt)
     over = is_over(directory, attempt)
     here = directory.is_collected() or not directory.result.exists()  # each attempt is, before the next
     if over and here and not (set(keys) - set(collected(directory, plan, keys))):
-        return [local_source(directory, plan, keys)], []
+        return Found([local_source(directory, plan, keys)])
     parts = [part for part in plan.hosts if not set(keys).isdisjoint(part.members)]
     endpoints = directory.endpoints()
     with ThreadPoolExecutor(max_workers=IN_FLIGHT) as pool:
-        outcomes = pool.map(_try_to_reach, (endpoints[part.label] for part in parts))
-        reached = dict(zip((part.label for part in parts), outcomes, strict=True))
-    hosts = {label: host for label, host in reached.items() if not isinstance(host, HostError)}
-    sources = sources_of(hosts, plan, [key for part in parts if part.label in hosts for key in part.members])
-    sources = [Source(each.host, each.directory, _only(each.keys, keys)) for each in sources]
-    notes = []
-    for part in parts:
-        error = reached[part.label]
-        if isinstance(error, HostError):
-            copies = collected(directory, plan, _only(part.members, keys))
-            if not copies:
-                raise error
-            notes.append(f"{error}; what has been collected of it is shown")
-            sources.append(local_source(directory, plan, copies))
-    return sources, notes
+        outcomes = list(pool.map(_try_to_reach, (endpoints[part.label] for part in parts)))
+    found = Found()
+    for part, outcome in zip(parts, outcomes, strict=True):
+        chosen = _only(part.members, keys)
+        copies = collected(directory, plan, chosen)
+        if not isinstance(outcome, HostError):
+            found.sources.append(Source(outcome, part.attempt_dir, chosen))
+        elif copies:
+            found.notes.append(f"{outcome}; what has been collected of it is shown")
+            found.sources.append(local_source(directory, plan, copies))
+        else:
+            found.errors.append(outcome)
+    return found
 
 
 def collected(directory: RunDir, plan: Plan, keys: Sequence[str]) -> tuple[str, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from launcher.hosts import Host, HostError, Stream
 from launcher.hosts.listening import Listening
 from launcher.logs.text import Frame, FrameParser, LineSplitter, Notice
-from launcher.plan.model import Plan
 from launcher.remote import script
 
 _LOOK = "0.25"
@@ -29,16 +28,6 @@ class Source:
     keys: tuple[str, ...]
 
 
-def sources_of(hosts: Mapping[str, Host], plan: Plan, keys: Collection[str]) -> list[Source]:
-    """Where an attempt writes the logs of these members; `hosts` by label."""
-    chosen = frozenset(keys)
-    return [
-        Source(hosts[part.label], part.attempt_dir, tuple(key for key in part.members if key in chosen))
-        for part in plan.hosts
-        if not chosen.isdisjoint(part.members)
-    ]
-
-
 @dataclass(slots=True)
 class _Reader:
     """What is known of one source."""
@@ -54,7 +43,7 @@ class _Reader:
 class LogTail:
     """Lines of several members' logs, as they come; made for being polled while something else is awaited.
 
-        tail = LogTail(sources_of(hosts, plan, ["0"]))
+        tail = LogTail([Source(host, directory, ("0",))])
         while …:
             for key, line in tail.poll():
                 …

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from launcher.errors import LostContact
 from launcher.logs.order import Timed, by_member, by_time, with_times
-from launcher.logs.sources import collected, find_sources, find_starts, local_source
+from launcher.logs.sources import collected, find_starts, find_what_answers, local_source
 from launcher.logs.tail import Line, LogTail, Source
 from launcher.plan.model import Plan
 from launcher.plan.selection import as_ranges
@@ -56,7 +56,9 @@ class Account:
     gone: set[str] = field(default_factory=set)
     cut: set[str] = field(default_factory=set)
     hosts: list[str] = field(default_factory=list)
-    """About hosts that could not be reached."""
+    """About hosts that could not be reached, whose logs are here."""
+    errors: list[LostContact] = field(default_factory=list)
+    """Of hosts whose logs are not shown, or not all of them."""
 
     def add(self, tail: LogTail) -> None:
         """Take over what a tail has found."""
@@ -84,10 +86,12 @@ class Account:
 def read(directory: RunDir, plan: Plan, keys: Sequence[str], view: View, account: Account) -> Iterator[Line]:
     """All that these members have written so far, member by member or by time.
 
-    Raises HostError and LostContact for logs that nobody reaches.
+    A host that does not answer, or no more, is in the account; what others have is shown.
     """
-    sources, account.hosts = find_sources(directory, plan, keys)
-    found = _member_by_member(_in_order(sources, keys), view, account)
+    answers = find_what_answers(directory, plan, keys)
+    account.hosts = answers.notes
+    account.errors += answers.errors
+    found = _member_by_member(_in_order(answers.sources, keys), view, account)
     members = by_member(chain(found, _collected_of_gone(directory, plan, view, account)))
     if view.by_time:
         yield from by_time([_timed(member, view) for member in members])
@@ -108,12 +112,23 @@ def _in_order(sources: Sequence[Source], keys: Sequence[str]) -> Iterator[Source
 
 
 def _member_by_member(sources: Iterable[Source], view: View, account: Account) -> Iterator[Line]:
+    lost = set[str]()
     for source in sources:
-        with closing(LogTail([source], view.starts([source]), follow=False)) as tail:
-            while not tail.is_done:
-                yield from tail.poll(1.0)
-                give_up_if_lost(tail)
-            account.add(tail)
+        if source.host.label in lost:
+            continue
+        try:
+            yield from _whole(source, view, account)
+        except LostContact as error:
+            account.errors.append(error)
+            lost.add(source.host.label)
+
+
+def _whole(source: Source, view: View, account: Account) -> Iterator[Line]:
+    with closing(LogTail([source], view.starts([source]), follow=False)) as tail:
+        while not tail.is_done:
+            yield from tail.poll(1.0)
+            _give_up_if_lost(tail)
+        account.add(tail)
 
 
 def _collected_of_gone(directory: RunDir, plan: Plan, view: View, account: Account) -> Iterator[Line]:
@@ -124,10 +139,7 @@ def _collected_of_gone(directory: RunDir, plan: Plan, view: View, account: Accou
         yield from _member_by_member([local_source(directory, plan, here)], view, account)
 
 
-def give_up_if_lost(tail: LogTail) -> None:
-    """Raises LostContact when a host has not been heard for 15 s."""
+def _give_up_if_lost(tail: LogTail) -> None:
     for label, seconds in tail.lost().items():
         if seconds > PATIENCE:
-            raise LostContact(
-                f"host {label}: no contact for {seconds:.0f} s", hint="launcher logs RUN --host …"
-            )
+            raise LostContact(f"host {label}: no contact for {seconds:.0f} s; its logs are not all shown")

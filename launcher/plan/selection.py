@@ -21,11 +21,14 @@ def choose(plan: Plan, ranks: str | None = None, hosts: Sequence[str] = ()) -> t
             hint=f"its hosts: {', '.join(part.label for part in plan.hosts)}",
         )
     wanted = None if ranks is None else _wanted(plan, ranks)
-    return tuple(
-        member.key
-        for member in plan.members
-        if (wanted is None or member.key in wanted) and (not hosts or member.host in hosts)
-    )
+    there = [member.key for member in plan.members if not hosts or member.host in hosts]
+    chosen = tuple(key for key in there if wanted is None or key in wanted)
+    if not chosen:
+        has = (
+            f"{part.label} has ranks {as_ranges(part.members)}" for part in plan.hosts if part.label in hosts
+        )
+        raise UsageError(f"--rank {ranks}: not on host {', '.join(hosts)}", hint="; ".join(has))
+    return chosen
 
 
 def _wanted(plan: Plan, text: str) -> frozenset[str]:

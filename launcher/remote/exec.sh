@@ -1,7 +1,5 @@
-# yes or no for a terminal, sudo or nothing, run, attempt, key, command…: run it in that member's container
-terminal=$1 by_sudo=$2 run=$3 attempt=$4 key=$5 && shift 5
-id=$(containers_of "$run" "$attempt" --filter "label=launcher.rank=$key") || die 1 "Docker does not answer"
-[ -n "$id" ] || die 1 "no container of rank $key runs"
+# yes or no for a terminal, sudo or nothing, id of a container, command…: run it in there
+terminal=$1 by_sudo=$2 id=$3 && shift 3
 [ "$terminal" = yes ] && terminal=--tty || terminal=
 [ -z "$by_sudo" ] && docker version >/dev/null 2>&1 && exec docker exec --interactive $terminal "$id" "$@"
 exec sudo -n docker exec --interactive $terminal "$id" "$@"

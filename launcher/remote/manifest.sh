@@ -1,5 +1,6 @@
 # directory, names…: what is below those that are there: `directory <name>`, then of each regular file
-# `<sha256> <size> <path>`, last `problem <words>` for what cannot be read; what goes away meanwhile is none.
+# `<sha256> <size> <path>`, `left <path>` of what cannot be fetched, its name has a line break, last `problem <words>`
+# for what cannot be read; what goes away meanwhile is none.
 # A sum is of so many first bytes: a log may grow meanwhile.
 cd "$1" || exit 1
 shift
@@ -11,7 +12,7 @@ done
 printf 'directory %s\n' "$@"
 exec 3>&1
 problems=$({
-    find "$@" -name "*$newline*" -prune -exec ls -dq {} + | sed 's/$/: its name has a line break/' >&2
+    find "$@" -name "*$newline*" -prune -exec ls -dq {} + | sed 's/^/left /' >&3
     find "$@" -name "*$newline*" -prune -o -type f -exec stat -c '%s %n' {} + |
         while IFS= read -r line; do
             size=${line%% *} path=${line#* }

@@ -43,18 +43,29 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """Something of a run that goes with it, and that no collect can fetch: its name has a line break."""
+
+    host: str
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """What was found, or removed, on all hosts; `errors` of those that did not answer."""
 
     items: tuple[Item, ...]
     kept: tuple[Kept, ...]
     errors: tuple[LauncherError, ...]
+    lost: tuple[Loss, ...] = ()
 
     def to_json(self, items: Iterable[Item]) -> dict[str, Any]:
         """As `launcher clean --json` prints it, with these items."""
         return {
             "items": [asdict(item) for item in items],
             "kept": [asdict(kept) for kept in self.kept],
+            "lost": [asdict(loss) for loss in self.lost],
             "errors": [str(error) for error in self.errors],
         }
 
@@ -68,11 +79,12 @@ def sweep(cluster: Cluster, *, remove: bool) -> Sweep:
     for host in hosts:
         host.close()
     errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
-    swept = [outcome for outcome in outcomes.values() if not isinstance(outcome, LauncherError)]
+    swept = [each for many in outcomes.values() if not isinstance(many, LauncherError) for each in many]
     return Sweep(
-        tuple(item for items, _ in swept for item in items),
-        tuple(kept for _, many in swept for kept in many),
+        tuple(each for each in swept if isinstance(each, Item)),
+        tuple(each for each in swept if isinstance(each, Kept)),
         tuple(errors),
+        tuple(each for each in swept if isinstance(each, Loss)),
     )
 
 
@@ -85,7 +97,7 @@ def why_kept(trace: Trace, collected: Mapping[str, bool]) -> str | None:
     if trace.exit_code is None and not trace.attempt:  # its supervisor died before any rank was started
         return None
     if trace.exit_code is None:
-        return "it has not ended: launcher attach or cancel"
+        return f"it has not ended: launcher attach {trace.run} or launcher cancel {trace.run}"
     if not collected.get(trace.run, False):
         return f"not known to be collected: launcher collect {trace.run} --all-attempts"
     return None
@@ -114,7 +126,7 @@ def remove_local(runs: Sequence[RunDir]) -> list[Item]:
 
 def _sweep_host(
     host: Host, work_dir: str | None, known: Mapping[str, RunDir], *, remove: bool
-) -> tuple[list[Item], list[Kept]]:
+) -> list[Item | Kept | Loss]:
     place = work_dir or default_work_dir(owner_on(host).uid)
     seen = parse_traces(checked(host, script("runs"), place).out)
     traces = [_with_result(trace, known.get(trace.run)) for trace in seen]
@@ -123,8 +135,8 @@ def _sweep_host(
     going = [word for trace in traces if reasons[trace.run] is None for word in _words_of(trace)]
     mode = "remove" if remove else "look"
     done = checked(host, script("clean"), mode, place, LOCKS, *going, timeout=_TIMEOUT)
-    items, kept = _parse(host.label, done.out.splitlines())
-    return items, [Kept(host.label, run, why) for run, why in reasons.items() if why is not None] + kept
+    kept = [Kept(host.label, run, why) for run, why in reasons.items() if why is not None]
+    return [*kept, *(_parse(host.label, line) for line in done.out.splitlines())]
 
 
 def _with_result(trace: Trace, run: RunDir | None) -> Trace:
@@ -139,15 +151,13 @@ def _words_of(trace: Trace) -> tuple[str, str, str]:
     return trace.run, str(trace.lease.epoch), "unknown" if trace.exit_code is None else "ended"
 
 
-def _parse(host: str, lines: Sequence[str]) -> tuple[list[Item], list[Kept]]:
-    items, kept = [], []
-    for line in lines:
-        what, name, rest = line.split(" ", 2)
-        if what == "kept":
-            kept.append(Kept(host, name, rest))
-        else:
-            items.append(Item(host, what, name, int(rest)))
-    return items, kept
+def _parse(host: str, line: str) -> Item | Kept | Loss:
+    what, name, rest = line.split(" ", 2)
+    if what == "kept":
+        return Kept(host, name, rest)
+    if what == "loses":
+        return Loss(host, name, rest)
+    return Item(host, what, name, int(rest))
 
 
 def _kib(run: RunDir) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from launcher.errors import LauncherError
+from launcher.errors import CheckFailed, LauncherError
 from launcher.files import write_atomically
 from launcher.hosts import Host, HostError, connect
 from launcher.hosts.fence import checked
@@ -16,6 +16,9 @@ from launcher.plan.model import Plan
 from launcher.remote import script
 from launcher.run.collect import Brought, Incomplete, collect, collect_checkpoints
 from launcher.run.rundir import RunDir
+
+_FINISHED, _GONE = "yes", "gone"
+"""Words of is_finished.sh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,13 @@ class Collected:
     errors: tuple[LauncherError, ...]
     brought: tuple[Brought, ...] = ()
     """What came from each host, of each attempt, and of checkpoints."""
+    gone: tuple[str, ...] = ()
+    """Hosts on which nothing of the run is any more."""
 
     def hosts(self) -> list[dict[str, Any]]:
-        """What came from each host: files, their bytes, bytes sent for them; and what is missing."""
+        """What came from each host: files, their bytes, bytes sent for them; what is missing, and what can
+        never come.
+        """
         return [
             {
                 "host": label,
@@ -41,6 +48,7 @@ class Collected:
                 "bytes": sum(each.tally.size for each in parts),
                 "received": sum(each.tally.received for each in parts),
                 "missing": [why for each in parts for why in each.missing],
+                "left_out": [why for each in parts for why in each.left_out],
             }
             for label in dict.fromkeys(each.host for each in self.brought)
             for parts in [[each for each in self.brought if each.host == label]]
@@ -55,6 +63,7 @@ class Collected:
             "attempts": list(self.attempts),
             "over": self.is_over,
             "complete": not self.errors,
+            "gone": list(self.gone),
             "errors": [str(error) for error in self.errors],
             "hosts": self.hosts(),
         }
@@ -74,11 +83,12 @@ def recollect(directory: RunDir, *, every_attempt: bool) -> Collected:
     newest = load_plan(directory, numbers[-1])
     hosts = _connect(directory, newest)
     has_ended = directory.exit_code() is not None
-    answers = try_on_all(hosts.values(), lambda host: _is_finished(host, newest) or has_ended)
+    answers = try_on_all(hosts.values(), lambda host: _ask(host, newest, has_ended=has_ended))
     lost = {label: answer for label, answer in answers.items() if isinstance(answer, HostError)}
-    reached = [host for host in hosts.values() if host.label not in lost]
-    over = bool(reached) and all(answers[host.label] is True for host in reached)
-    errors: list[LauncherError] = list(lost.values())
+    gone = tuple(label for label, answer in answers.items() if answer == _GONE)
+    reached = [host for host in hosts.values() if host.label not in {*lost, *gone}]
+    over = len(lost) < len(hosts) and all(answers[host.label] == _FINISHED for host in reached)
+    errors: list[LauncherError] = [*lost.values(), *_losses(directory, gone)]
     brought = [Brought(label, failure=error) for label, error in lost.items()]
     for number in numbers:
         errors += _tried(collect, directory, reached, load_plan(directory, number), brought)
@@ -88,7 +98,7 @@ def recollect(directory: RunDir, *, every_attempt: bool) -> Collected:
         write_atomically(directory.collected, "")
     for host in hosts.values():
         host.close()
-    return Collected(directory, tuple(numbers), over, tuple(errors), tuple(brought))
+    return Collected(directory, tuple(numbers), over, tuple(errors), tuple(brought), gone)
 
 
 def _connect(directory: RunDir, plan: Plan) -> dict[str, Host]:
@@ -96,9 +106,22 @@ def _connect(directory: RunDir, plan: Plan) -> dict[str, Host]:
     return {part.label: connect(endpoints[part.label]) for part in plan.hosts}
 
 
-def _is_finished(host: Host, plan: Plan) -> bool:
-    """Whether the supervisor of a run has let go of this host."""
-    return checked(host, script("is_finished"), plan.host(host.label).run_dir).out.strip() == "yes"
+def _ask(host: Host, plan: Plan, *, has_ended: bool) -> str:
+    """Whether the supervisor of a run has let go of this host: _FINISHED, _GONE or another word."""
+    said = checked(host, script("is_finished"), plan.host(host.label).run_dir).out.strip()
+    return _FINISHED if has_ended and said != _GONE else said
+
+
+def _losses(directory: RunDir, gone: Sequence[str]) -> list[LauncherError]:
+    """An error where hosts have nothing of a run any more that is not known to be here."""
+    if not gone or directory.is_collected():
+        return []
+    return [
+        CheckFailed(
+            f"run {directory.run_id} went from host {', '.join(gone)} before all of it was collected",
+            hint=f"what has been collected is in {directory.path}",
+        )
+    ]
 
 
 def _tried(

@@ -29,8 +29,10 @@ __all__ = ["Brought", "Incomplete", "collect", "collect_checkpoints", "link_logs
 class Incomplete(CheckFailed):
     """Not everything could be fetched; `brought` says what was."""
 
-    def __init__(self, errors: Sequence[LauncherError], brought: tuple[Brought, ...]) -> None:
-        hint = next((error.hint for error in errors if error.hint), "launcher collect RUN")
+    def __init__(
+        self, errors: Sequence[LauncherError], brought: tuple[Brought, ...], *, hint: str | None = None
+    ) -> None:
+        hint = next((error.hint for error in errors if error.hint), hint)
         super().__init__(f"not everything was collected: {together(errors)}", hint=hint)
         self.brought = brought
 
@@ -47,20 +49,24 @@ def collect(directory: RunDir, hosts: Iterable[Host], plan: Plan) -> tuple[Broug
         place.tidy()
         if int(plan.binding.attempt) == directory.attempts()[-1]:
             link_logs(directory, plan)
-    return _whole(outcomes)
+    return _whole(directory, outcomes)
 
 
 def collect_checkpoints(directory: RunDir, hosts: Iterable[Host], plan: Plan) -> tuple[Brought, ...]:
     """Fetch the run's own checkpoint directory, where the job has no output volume of its own.
 
-    The directories of all hosts become one here. Raises Incomplete.
+    The directories of all hosts become one here. Where one of the plan's hosts does not say what it has, all
+    that is here may be of it, and stays. Raises Incomplete.
     """
     sources = {host.label: Source(host, plan.host(host.label).run_dir, ("ckpt",)) for host in hosts}
     all_hosts = [source.host for source in sources.values()]
     place = Place(directory.path)
     with directory.collect_lock():
         listed = try_on_all(all_hosts, lambda host: list_patiently(sources[host.label]))
-        elsewhere = _apart({name: found for name, found in listed.items() if isinstance(found, Listing)})
+        listings = {label: found for label, found in listed.items() if isinstance(found, Listing)}
+        is_whole = len(listings) == len(plan.hosts)
+        with local_errors(place.target):
+            elsewhere = _apart(listings, place, keeps_all=not is_whole)
 
         def bring_from(host: Host) -> Brought:
             found = listed[host.label]
@@ -69,8 +75,9 @@ def collect_checkpoints(directory: RunDir, hosts: Iterable[Host], plan: Plan) ->
             moves = elsewhere[host.label]
             return bring(replace(sources[host.label], elsewhere=moves), place, found.moved(moves))
 
-        brought = _whole(try_on_all(all_hosts, bring_from))
-        _prune(place, brought)
+        brought = _whole(directory, try_on_all(all_hosts, bring_from))
+        if is_whole:
+            _prune(place, brought)
         place.tidy()
     return brought
 
@@ -98,10 +105,12 @@ def _logs_of(host: Host, plan: Plan) -> Source:
     return Source(host, part.attempt_dir, names, plan.policy.collect)
 
 
-def _apart(listings: Mapping[str, Listing]) -> dict[str, dict[str, str | None]]:
+def _apart(
+    listings: Mapping[str, Listing], place: Place, *, keeps_all: bool
+) -> dict[str, dict[str, str | None]]:
     """Files of one name on several hosts: once if they are equal, else the later in a directory of its host.
 
-    Gives what changes its path, by host.
+    Gives what changes its path, by host. With `keeps_all` none takes the place of another that is here.
     """
     moves: dict[str, dict[str, str | None]] = {}
     taken: dict[str, str] = {}
@@ -110,7 +119,9 @@ def _apart(listings: Mapping[str, Listing]) -> dict[str, dict[str, str | None]]:
         for entry in listing.files:
             top, _, inside = entry.path.partition("/")
             path = entry.path
-            while taken.get(path, entry.sha256) != entry.sha256:
+            while taken.get(path, entry.sha256) != entry.sha256 or (
+                keeps_all and place.has_another(replace(entry, here=path))
+            ):
                 inside = f"{quote(label, safe='')}/{inside}"
                 path = f"{top}/{inside}"
             if path in taken:
@@ -121,13 +132,13 @@ def _apart(listings: Mapping[str, Listing]) -> dict[str, dict[str, str | None]]:
     return moves
 
 
-def _whole(outcomes: Mapping[str, Brought | LauncherError]) -> tuple[Brought, ...]:
+def _whole(directory: RunDir, outcomes: Mapping[str, Brought | LauncherError]) -> tuple[Brought, ...]:
     """What came from all hosts. Raises Incomplete where something is lacking."""
     brought = tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Brought))
     errors = [outcome for outcome in outcomes.values() if isinstance(outcome, LauncherError)]
     errors += [error for each in brought for error in each.errors]
     if errors:
-        raise Incomplete(errors, brought)
+        raise Incomplete(errors, brought, hint=f"launcher collect {directory.run_id}")
     return brought
 
 

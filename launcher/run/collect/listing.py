@@ -42,11 +42,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a host has of a source; `problems` name what can never be fetched, and why."""
+    """What a host has of a source; `problems` say why something cannot be read."""
 
     directories: tuple[str, ...] = ()
     files: tuple[Entry, ...] = ()
     problems: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """What can never be fetched, and why."""
 
     def moved(self, elsewhere: Mapping[str, str | None]) -> Listing:
         """The same with other paths on this side."""
@@ -66,26 +68,29 @@ def list_files(source: Source) -> Listing:
     found = Listing(
         tuple(name for name in said.directories if name in source.names),
         tuple(_wanted(safe, source.patterns)),
-        (*said.problems, *(f"{path!r} is refused: it leads elsewhere" for path in refused)),
+        said.problems,
+        (*said.left_out, *(f"{path!r} is refused: it leads elsewhere" for path in refused)),
     )
     return found.moved(source.elsewhere)
 
 
 def _read(rows: Iterable[bytes], label: str) -> Listing:
     """All that a host says, true or not. Raises RemoteError where it makes no sense."""
-    directories, files, problems = list[str](), list[Entry](), list[str]()
+    directories, files, problems, left_out = list[str](), list[Entry](), list[str](), list[str]()
     for row in rows:
         word, _, rest = row.partition(b" ")
         if word == b"directory":
             directories.append(os.fsdecode(rest))
         elif word == b"problem":
             problems.append(_printable(os.fsdecode(rest)))
+        elif word == b"left":
+            left_out.append(f"{_printable(os.fsdecode(rest))}: its name has a line break")
         elif match := _FILE.fullmatch(row):
             path = os.fsdecode(match[3])
             files.append(Entry(path, int(match[2]), match[1].decode(), path))
         else:
             raise RemoteError(f"host {label}: its list of files makes no sense: {row[:100]!r}")
-    return Listing(tuple(directories), tuple(files), tuple(problems))
+    return Listing(tuple(directories), tuple(files), tuple(problems), tuple(left_out))
 
 
 def _printable(text: str) -> str:

@@ -37,6 +37,11 @@ class Brought:
         return [*([str(self.failure)] if self.failure else []), *self.problems]
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """What can never come, and why: no error, since no later collect would end it."""
+        return self.listing.left_out
+
+    @property
     def errors(self) -> list[LauncherError]:
         """All that went wrong, each with the name of the host; of many files the first few."""
         lines = [f"host {self.host}: {problem}" for problem in self.problems[:_SHOWN]]

@@ -42,6 +42,10 @@ class Place:
         """Whether a file is here, whole."""
         return _is_whole(self.whole(entry), entry)
 
+    def has_another(self, entry: Entry) -> bool:
+        """Whether something else is here where a file belongs."""
+        return os.path.lexists(self.whole(entry)) and not self.has(entry)
+
     def prepare(self, entry: Entry, *, afresh: bool = False) -> int:
         """Make ready for a file; how many of its bytes are here: of a fetch cut off, of a log that grew."""
         partial, whole = self.partial(entry), self.whole(entry)
@@ -94,7 +98,7 @@ def local_errors(target: Path) -> Iterator[None]:
     except OSError as error:
         raise LauncherError(
             f"{error.filename or target}: nothing can be written here: {error.strerror}",
-            hint="what has arrived is kept; once that is put right: launcher collect RUN",
+            hint="what has arrived is kept; once that is put right, collect again",
         ) from error
 
 

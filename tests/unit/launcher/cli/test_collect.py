@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,49 @@ def test_a_partial_collect_is_said(run: FakeRun, capsys: pytest.CaptureFixture[s
     (run.work_dir / "runs" / RUN_ID / "attempt-1").rename(run.work_dir / "elsewhere")
     assert launcher("collect") == 3
     assert "error: not everything was collected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("collected", "code"), [(True, 0), (False, 3)])
+def test_after_clean_there_is_nothing_to_fetch(
+    run: FakeRun, capsys: pytest.CaptureFixture[str], collected: bool, code: int
+) -> None:
+    shutil.rmtree(run.show_on_host())
+    run.finish(collected=collected)
+    assert launcher("collect") == code
+    err = capsys.readouterr().err
+    assert err.endswith("nothing of it is on its hosts any more; what was collected is here\n")
+    assert ("error: " in err) is not collected
+    assert "has not ended" not in err
+
+
+def hide_a_file(run: FakeRun) -> None:
+    """What no collect can fetch."""
+    (run.work_dir / "runs" / RUN_ID / "attempt-1/LOG1/a\nb").write_text("lost")
+
+
+def test_what_is_left_out_is_said(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run.show_on_host()
+    hide_a_file(run)
+    assert launcher("collect") == 0
+    assert (
+        "warning: host localhost: left out: LOG1/a?b: its name has a line break\n" in capsys.readouterr().err
+    )
+
+
+def test_clean_says_what_is_lost_before_it_asks(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    place = run.show_on_host()
+    hide_a_file(run)
+    run.finish()
+    assert launcher("clean", "--json") == 0
+    lost = {"host": "localhost", "name": RUN_ID, "path": "attempt-1/LOG1/a?b"}
+    assert json.loads(capsys.readouterr().out)["lost"] == [lost]
+    assert place.exists()
+    assert launcher("clean", "-y") == 0
+    why = "goes though no collect can fetch it, its name has a line break"
+    said = f"warning: {RUN_ID} on localhost: {why}: attempt-1/LOG1/a?b\n"
+    err = capsys.readouterr().err
+    assert err.startswith(said) and err.count(said) == 1
+    assert not place.exists()
 
 
 def test_clean_shows_and_removes(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from launcher.claims import locks
 from launcher.cli.app import app
-from launcher.errors import UsageError
+from launcher.errors import LostContact, UsageError
 from launcher.hosts import Endpoint, HostError
 from tests.fakes import FakeRun
 from tests.hostile import HOSTILE
@@ -75,17 +75,21 @@ def docker_program() -> str:
     return fake_docker.__file__
 
 
-def test_a_container_that_does_not_run_is_said(begun, docker, call, capfd) -> None:
-    assert call("exec", begun.directory.run_id, "--", "env").exit_code == 1
-    assert capfd.readouterr().err == "no container of rank 0 runs\n"
+def test_a_container_that_does_not_run_is_said(begun, docker, call) -> None:
+    done = call("exec", begun.directory.run_id, "--", "env")
+    assert refused(done) == "host alpha: no container of rank 0 runs"
+    assert done.exception.hint == f"launcher status {begun.directory.run_id}"
     assert docker.asked("exec") == []
 
 
-def test_a_docker_that_does_not_answer_is_said(begun, docker, call, capfd) -> None:
+def test_a_docker_that_does_not_answer_is_said(begun, docker, call) -> None:
     add(docker, begun, "0")
     docker.set(refusal="Cannot connect to the Docker daemon")
-    assert call("exec", begun.directory.run_id, "--", "env").exit_code == 1
-    assert capfd.readouterr().err == "Docker does not answer\n"
+    done = call("exec", begun.directory.run_id, "--", "env")
+    assert isinstance(done.exception, LostContact)
+    assert str(done.exception) == "host alpha: Docker does not answer"
+    assert done.exception.hint == "on that host: docker info"
+    assert docker.asked("exec") == []
 
 
 def test_docker_through_sudo(begun, docker, call) -> None:

@@ -124,7 +124,11 @@ def test_a_host_that_does_not_answer_is_said_and_is_exit_code_5(runs, call):
     assert done.exit_code == 5 and re.search(r"^error: host localhost: .*127\.0\.0\.1:1: ", done.stderr, re.M)
     assert "unknown: no supervisor here, and a host of it does not answer" in done.stdout
     done = call("status")
-    assert done.exit_code == 5 and re.search(r"^error: host localhost: .*:1: .*$", done.stdout, re.M)
+    assert done.exit_code == 5 and re.search(r"^error: host localhost: .*:1: .*$", done.stderr, re.M)
+    assert "error" not in done.stdout
+    assert "error: host localhost: " in call("describe").stderr
+    done = call("status", "--json")
+    assert done.stderr == "" and json.loads(done.stdout)["errors"][0].startswith("host localhost: ")
 
 
 def test_status_of_a_run_that_goes_on(runs, call):
@@ -224,7 +228,7 @@ def test_a_description(runs, call):
     assert re.search(r"^outcome +failed \(exit code 1\)$", text, re.M)
     assert "first failure: 0 on localhost ended, exit code 9: [b]why[/b]" in text
     assert "steps 20, loss_first 9.125" in text and "check 0.1, watch 61.0" in text
-    assert "not everything: launcher collect" in text
+    assert f"not everything: launcher collect {directory.run_id}" in text
 
 
 def test_a_description_of_little(runs, call):

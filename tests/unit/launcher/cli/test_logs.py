@@ -17,8 +17,10 @@ from launcher.cli import logs as command
 from launcher.cli.app import app
 from launcher.cli.logs import parse_since
 from launcher.errors import LauncherError, UsageError
+from launcher.hosts import HostError
 from launcher.logs import follow as log_follow
-from tests.log_runs import FakeRun, make_run
+from tests.log_runs import RUN_ID, FakeRun, make_run
+from tests.stored_runs import NOBODY
 
 
 @pytest.fixture
@@ -59,6 +61,17 @@ def test_every_line_has_its_rank_before_it(written: FakeRun, capfd: pytest.Captu
 def test_options_reach_what_reads(written: FakeRun, capfd: pytest.CaptureFixture[str]) -> None:
     logs("t-2026", "--rank", "0-1", "--host", "localhost", "--grep", "loss|%", "-n", "1", "--merge", "time")
     assert capfd.readouterr().out == "[0] loss 2\n[1] 50%\n"
+
+
+def test_a_host_that_is_not_reached_is_told_last(written: FakeRun, capfd: pytest.CaptureFixture[str]) -> None:
+    written.directory.keep_endpoints({"localhost": NOBODY})
+    assert logs("--rank", "0") == 5
+    out, err = capfd.readouterr()
+    assert out == "" and err.startswith("error: host localhost: ")
+    assert err.endswith(f"not all logs are shown; once all hosts answer: launcher logs {RUN_ID}\n")
+    with pytest.raises(HostError, match="host localhost: "):
+        logs("-f", "--rank", "0")
+    assert capfd.readouterr().err == ""
 
 
 def test_json(written: FakeRun, capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,7 @@ import pytest
 from launcher.hosts import HostError, LocalHost, Stream, listening
 from launcher.hosts.local import LocalStream
 from launcher.logs import tail as logs
-from launcher.logs.tail import Line, LogTail, Source, sources_of
-from tests.log_runs import make_run
+from launcher.logs.tail import Line, LogTail, Source
 
 
 @pytest.fixture
@@ -214,13 +213,3 @@ def test_much_is_given_out_in_turns(attempt: Path, monkeypatch: pytest.MonkeyPat
         sizes = [len(turn) for turn in turns]
     assert len(sizes) > 2
     assert sum(sizes) >= 100_000
-
-
-def test_sources_name_the_hosts_of_the_members_that_are_wanted(tmp_path: Path) -> None:
-    plan = make_run(tmp_path).begin()
-    host = LocalHost()
-    (source,) = sources_of({"localhost": host}, plan, ["2", "scheduler"])
-    assert source.host is host
-    assert source.directory == plan.hosts[0].attempt_dir
-    assert set(source.keys) == {"2", "scheduler"}
-    assert sources_of({}, plan, []) == []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from launcher.errors import LostContact, UsageError
-from launcher.hosts import HostError, LocalHost, listening
+from launcher.errors import LauncherError, UsageError
+from launcher.hosts import Completed, Endpoint, HostError, LocalHost, listening
 from launcher.hosts.local import LocalStream
 from launcher.logs import follow as log_follow
 from launcher.logs import sources as log_sources
@@ -19,7 +21,9 @@ from launcher.logs.follow import Follower
 from launcher.logs.sources import find_sources, load_plan
 from launcher.logs.tail import Line
 from launcher.logs.view import Account, View, read
+from launcher.plan import store
 from launcher.plan.model import Plan
+from launcher.remote import script
 from tests.log_runs import FakeRun, make_run
 from tests.stored_runs import NOBODY
 
@@ -37,6 +41,12 @@ def shown(run: FakeRun, plan: Plan, view: View | None = None) -> tuple[list[Line
     account = Account()
     lines = list(read(run.directory, plan, keys_of(plan), view or View(), account))
     return lines, list(account.notes())
+
+
+def errors_of(run: FakeRun, plan: Plan) -> list[LauncherError]:
+    account = Account()
+    assert list(read(run.directory, plan, keys_of(plan), View(), account)) == []
+    return account.errors
 
 
 class Deaf(LocalHost):
@@ -88,8 +98,9 @@ def test_what_was_not_collected_is_read_on_the_host(run: FakeRun) -> None:
 def test_a_host_that_cannot_be_reached(run: FakeRun) -> None:
     plan = run.begin()
     run.directory.keep_endpoints({"localhost": NOBODY})
-    with pytest.raises(HostError, match=r"host localhost: .*127\.0\.0\.1:1"):
-        shown(run, plan)
+    assert shown(run, plan) == ([], [])
+    (error,) = errors_of(run, plan)
+    assert isinstance(error, HostError) and "127.0.0.1:1" in str(error)
     run.write(plan, "0", "kept\n")
     run.collect(plan)
     lines, notes = shown(run, plan)
@@ -155,8 +166,43 @@ def test_a_host_that_does_not_answer_is_given_up(run: FakeRun, monkeypatch: pyte
     plan = run.begin()
     monkeypatch.setattr(log_sources, "connect", lambda endpoint: Deaf(endpoint.label))
     monkeypatch.setattr(log_view, "PATIENCE", -1.0)
-    with pytest.raises(LostContact, match="host localhost: no contact"):
-        shown(run, plan)
+    (error,) = errors_of(run, plan)
+    assert str(error).startswith("host localhost: no contact for ")
+
+
+class Flaky(LocalHost):
+    """Answers until its logs are asked for."""
+
+    def run(self, text: str, *words: str, **more: Any) -> Completed:
+        if text == script("log_starts"):
+            raise HostError(f"host {self.label}: cable cut")
+        return super().run(text, *words, **more)
+
+
+@pytest.mark.parametrize("view", [View(), View(since="0"), View(by_time=True)])
+@pytest.mark.parametrize("broken", [Deaf, Flaky, None])
+def test_other_hosts_are_shown(
+    run: FakeRun, monkeypatch: pytest.MonkeyPatch, view: View, broken: type[LocalHost] | None
+) -> None:
+    plan = run.begin()
+    for key in ("0", "1", "2"):
+        run.write(plan, key, f"of {key}\n")
+    first = plan.hosts[0]
+    parts = [replace(first, label="a", members=("0", "2")), replace(first, label="b", members=("1",))]
+    plan = replace(plan, hosts=tuple(parts))
+    run.directory.keep_endpoints(
+        {"a": replace(NOBODY, label="a"), "b": Endpoint(label="b", address="localhost")}
+    )
+    if broken is not None:
+        answering = {"a": broken("a"), "b": LocalHost("b")}
+        monkeypatch.setattr(log_sources, "connect", lambda endpoint: answering[endpoint.label])
+    monkeypatch.setattr(log_view, "PATIENCE", -1.0)
+    account = Account()
+    lines = list(read(run.directory, plan, ["0", "1", "2"], view, account))
+    whole = broken is Flaky and view.since is None
+    assert ("1", "of 1") in lines
+    assert len(lines) == (3 if whole else 1)
+    assert [str(error).startswith("host a: ") for error in account.errors] == [True] * (not whole)
 
 
 def test_a_log_that_was_cut_is_told(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +293,7 @@ def test_following_ends_where_nobody_supervises(run: FakeRun, monkeypatch: pytes
     run.end(plan)
     lines, notes = follow(run)
     assert lines == []
-    assert notes[0] == "nobody supervises this run: launcher attach takes it over"
+    assert notes[0] == f"nobody supervises it: launcher attach {run.directory.run_id} takes it over"
 
 
 def test_following_a_run_that_ended_before_its_ranks_were_started(run: FakeRun) -> None:
@@ -298,3 +344,21 @@ def test_following_shows_what_comes_after_the_last_lines(run: FakeRun) -> None:
         seen.set()
     thread.join()
     assert lines == [("0", "b"), ("0", "c")]
+
+
+def test_following_shows_the_hosts_that_answer(run: FakeRun) -> None:
+    plan = run.begin()
+    run.write(plan, "1", "here\n")
+    run.end(plan)
+    run.finish(collected=False)
+    first = plan.hosts[0]
+    parts = (replace(first, label="a", members=("0", "2")), replace(first, label="b", members=("1",)))
+    run.directory.plan(1).write_bytes(store.to_json(replace(plan, hosts=parts)))
+    run.directory.keep_endpoints(
+        {"a": replace(NOBODY, label="a"), "b": Endpoint(label="b", address="localhost")}
+    )
+    account, told = Account(), list[str]()
+    follower = Follower(run.directory, keys_of, View(), account, told.append)
+    assert [line for _, batch in follower.lines() for line in batch] == [("1", "here")]
+    (error,) = account.errors
+    assert told == [f"error: {error}"] and str(error).startswith("host a: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,25 @@ def test_hosts(plan: Plan) -> None:
     with pytest.raises(UsageError, match="no host elsewhere in this run") as raised:
         choose(plan, None, ["localhost", "elsewhere"])
     assert raised.value.hint == "its hosts: localhost"
+
+
+def test_a_rank_that_is_on_another_host(plan: Plan) -> None:
+    members = tuple(
+        replace(member, host="h2" if member.key in ("3", "4") else "h1") for member in plan.members
+    )
+    first = plan.hosts[0]
+    parts = (
+        replace(first, label="h1", members=("scheduler", "0", "1", "2", "5")),
+        replace(first, label="h2", members=("3", "4")),
+    )
+    plan = replace(plan, hosts=parts, members=members)
+    assert choose(plan, "0,3", ["h2"]) == ("3",)
+    with pytest.raises(UsageError, match="--rank 0-1: not on host h2") as raised:
+        choose(plan, "0-1", ["h2"])
+    assert raised.value.hint == "h2 has ranks 3-4"
+    with pytest.raises(UsageError) as raised:
+        choose(plan, "3", ["h1"])
+    assert raised.value.hint == "h1 has ranks 0-2, 5, scheduler"
 
 
 @pytest.mark.parametrize("text", ["6", "0,7-8", "x", "", "3-1", "1,1", "-1", "scheduler2"])

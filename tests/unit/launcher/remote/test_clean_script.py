@@ -49,10 +49,11 @@ def make_code(work: Path, name: str) -> Path:
     return directory
 
 
-def make_lock(work: Path, name: str, *, age: float, run_dir: Path | None = None) -> Path:
+def make_lock(work: Path, name: str, *, age: float, run: str = RUN, run_dir: Path | None = None) -> Path:
     lock = work / "locks" / name
     lock.mkdir()
-    (lock / "run").write_text(f"{RUN}\n")
+    (lock / "run").write_text(f"{run}
+")
     (lock / "touched").touch()
     os.utime(lock / "touched", (time.time() - age,) * 2)
     (lock / "run_dir").write_text(f"{run_dir}\n")
@@ -67,9 +68,9 @@ def clean(work: Path, mode: str, *run: str, end: str = "unknown") -> list[str]:
     lines = []
     for line in done.out.splitlines():
         what, name, rest = line.split(" ", 2)
-        if what != "kept":
+        if what not in ("kept", "loses"):
             assert rest.isdigit()
-        lines.append(f"{what} {name}" if what != "kept" else line)
+        lines.append(line if what in ("kept", "loses") else f"{what} {name}")
     return lines
 
 
@@ -216,6 +217,40 @@ def test_a_link_is_no_run(work: Path, tmp_path: Path) -> None:
     (work / "runs" / RUN).symlink_to(tmp_path / "precious")
     assert clean(work, "remove", RUN, "1") == [f"kept {RUN} it belongs to somebody else"]
     assert (tmp_path / "precious/finished").exists()
+
+
+def test_what_was_never_collected_is_named(work: Path) -> None:
+    run = make_run(work, RUN)
+    (run / "ckpt").mkdir()
+    (run / "attempt-1/LOG0").mkdir()
+    for name in ("ckpt/c\nd", "ckpt/good", "attempt-1/LOG0/%s $x\n'", "attempt-1/state/e\nf"):
+        (run / name).mkdir()
+        (run / name / "in\nside").write_text("")
+    told = [f"loses {RUN} ckpt/c?d", f"loses {RUN} ckpt/good/in?side", f"loses {RUN} attempt-1/LOG0/%s $x?'"]
+    for mode in ("look", "remove"):
+        assert sorted(clean(work, mode, RUN, "1")) == sorted([*told, f"run {RUN}"])
+
+
+def test_the_locks_of_a_run_go_with_it_however_fresh(work: Path) -> None:
+    make_run(work, RUN)
+    kept = make_run(work, OTHER, finished=False)
+    own = make_lock(work, "cpu-1", age=5)
+    others = [
+        make_lock(work, "cpu-2", age=5, run=OTHER, run_dir=kept),
+        make_lock(work, "cpu-3", age=5, run=""),
+    ]
+    words = (RUN, "1", "unknown", OTHER, "1")
+    told = [f"kept {OTHER} it has not ended", f"lock {own.name}", f"run {RUN}"]
+    assert sorted(clean(work, "look", *words)) == sorted(clean(work, "remove", *words)) == told
+    assert sorted((work / "locks").iterdir()) == others
+
+
+def test_the_locks_of_a_run_that_cannot_go_stay(work: Path, docker: FakeDocker) -> None:
+    make_run(work, RUN, runtime="docker")
+    lock = make_lock(work, "cpu-1", age=5)
+    docker.set(refusal="no daemon")
+    assert clean(work, "remove", RUN, "1") == [f"kept {RUN} its ranks live, or Docker does not answer"]
+    assert list((work / "locks").iterdir()) == [lock]
 
 
 def test_stale_locks_go_and_others_stay(work: Path) -> None:

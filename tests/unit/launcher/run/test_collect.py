@@ -80,6 +80,7 @@ def test_what_the_others_have_is_there(run: FakeRun, tmp_path: Path) -> None:
     plan = on_two_hosts(run, tmp_path)
     with pytest.raises(Incomplete, match="not everything was collected: host b: no route") as caught:
         collect(run.directory, both(None, Lost("b")), plan)
+    assert caught.value.hint == f"launcher collect {run.directory.run_id}"
     assert here(run) == {"LOG0/log.txt": "from a\n"}
     assert [(each.host, each.tally.files) for each in caught.value.brought] == [("a", 1), ("b", 0)]
     with pytest.raises(Incomplete, match="host a: no route\nhost b: no route"):
@@ -144,6 +145,26 @@ def test_rotated_checkpoints_go_when_all_else_is_here(run: FakeRun, tmp_path: Pa
     assert sorted(here(run, "ckpt")) == ["step-1", "step-2"]
     collect_checkpoints(run.directory, both(), plan)
     assert sorted(here(run, "ckpt")) == ["step-2"]
+
+
+@pytest.mark.parametrize("is_first_gone", [True, False])
+def test_checkpoints_of_hosts_that_are_not_there_stay(
+    run: FakeRun, tmp_path: Path, is_first_gone: bool
+) -> None:
+    plan = on_two_hosts(run, tmp_path)
+    for label in "ab":
+        (tmp_path / label / "ckpt/differs").write_text(f"of {label}")
+        (tmp_path / label / f"ckpt/only {label}").write_text(label)
+    collect_checkpoints(run.directory, both(), plan)
+    before = here(run, "ckpt")
+    (tmp_path / "a/ckpt/new").write_text("new")
+    (tmp_path / "b/ckpt/new").write_text("new")
+    for _ in range(2):
+        collect_checkpoints(run.directory, [both()[is_first_gone]], plan)
+        assert here(run, "ckpt") == {**before, "new": "new"}
+    with pytest.raises(Incomplete):
+        collect_checkpoints(run.directory, both(Lost("a")) if is_first_gone else both(None, Lost("b")), plan)
+    assert here(run, "ckpt") == {**before, "new": "new"}
 
 
 def test_a_host_that_is_lost_for_a_moment(run: FakeRun, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_run_goes_from_a_host_that_was_lost_when_it_ended(run: FakeRun) -> Non
     (Path(plan.hosts[0].attempt_dir) / "plan.json").write_bytes(store.to_json(plan))
     place = run.show_on_host(finished=None)
     found = sweep(cluster_of(run), remove=True)
-    assert found.kept[0].why == "it has not ended: launcher attach or cancel"
+    assert found.kept[0].why == f"it has not ended: launcher attach {RUN_ID} or launcher cancel {RUN_ID}"
     run.finish(collected=False)
     found = sweep(cluster_of(run), remove=True)
     assert found.kept[0].why.startswith("not known to be collected")

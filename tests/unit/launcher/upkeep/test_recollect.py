@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import LauncherError
-from launcher.hosts import Completed, HostError, LocalHost
+from launcher.hosts import Completed, HostError, LocalHost, Stream
 from launcher.logs.sources import load_plan
 from launcher.run.collect import collect
 from launcher.upkeep import recollect as module
@@ -62,8 +62,11 @@ def test_a_run_that_is_over_is_collected_for_good(run: FakeRun) -> None:
         "attempts": [1],
         "over": True,
         "complete": True,
+        "gone": [],
         "errors": [],
-        "hosts": [{"host": "localhost", "files": 2, "bytes": 11, "received": 51, "missing": []}],
+        "hosts": [
+            {"host": "localhost", "files": 2, "bytes": 11, "received": 51, "missing": [], "left_out": []}
+        ],
     }
     assert run.directory.is_collected()
     assert (run.directory.checkpoints / "step-1").read_text() == "weights"
@@ -108,17 +111,64 @@ def test_what_fails_is_told(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> No
     assert not done.is_over
 
 
-def test_what_did_come_is_told_of_a_host_that_failed(run: FakeRun) -> None:
+def test_of_a_run_that_has_gone_from_its_hosts_is_here_what_was_collected(run: FakeRun) -> None:
+    run.write(run.begin(), "0", "all\n")
+    host = run.show_on_host()
+    run.finish(collected=False)
+    recollect(run.directory, every_attempt=True)
+    shutil.rmtree(host)
+    done = recollect(run.directory, every_attempt=True)
+    assert (done.gone, done.is_over, done.errors, done.hosts()) == (("localhost",), True, (), [])
+    assert text_of(run, 1, "0") == "all\n"
+    assert done.to_json()["gone"] == ["localhost"]
+
+
+def test_a_run_that_went_before_it_was_collected_is_not_whole(run: FakeRun) -> None:
+    run.begin()
+    shutil.rmtree(run.show_on_host())
+    run.finish(collected=False)
+    done = recollect(run.directory, every_attempt=True)
+    (error,) = done.errors
+    assert f"run {run.directory.run_id} went from host localhost before all of it was collected" in str(error)
+    assert done.is_over
+    assert not run.directory.is_collected()
+
+
+def test_what_did_come_is_told_of_a_host_that_failed(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = run.begin()
     run.show_on_host()
     run.write(plan, "0", "good\n")
-    (Path(plan.host("localhost").attempt_dir) / "LOG1/a\nb").write_text("")
+    changing = Path(plan.host("localhost").attempt_dir) / "LOG1/a"
+    changing.write_bytes(b"x")
+
+    class Rewriting(LocalHost):
+        def stream(self, text: str, *words: str) -> Stream:
+            changing.write_bytes(bytes([changing.read_bytes()[0] + 1]))
+            return super().stream(text, *words)
+
+    monkeypatch.setattr(module, "connect", lambda endpoint: Rewriting(endpoint.label))
     done = recollect(run.directory, every_attempt=False)
     (host,) = done.hosts()
-    assert (host["files"], host["bytes"]) == (1, 5)
-    assert host["missing"] == ["LOG1/a?b: its name has a line break"]
-    assert "host localhost: LOG1/a?b: its name has a line break" in str(done.errors[0])
+    assert host["files"] == 1
+    assert host["missing"] == ["'LOG1/a' changes while it is fetched"]
+    assert "host localhost: 'LOG1/a' changes while it is fetched" in str(done.errors[0])
     assert not run.directory.is_collected()
+
+
+def test_what_can_never_be_fetched_keeps_no_run_from_being_collected(run: FakeRun) -> None:
+    plan = run.begin()
+    host = run.show_on_host()
+    (Path(plan.host("localhost").attempt_dir) / "LOG1/a\nb").write_text("")
+    (host / "ckpt/c\nd").mkdir()
+    done = recollect(run.directory, every_attempt=False)
+    assert done.errors == ()
+    (shown,) = done.hosts()
+    assert shown["missing"] == []
+    assert shown["left_out"] == [
+        "LOG1/a?b: its name has a line break",
+        "ckpt/c?d: its name has a line break",
+    ]
+    assert run.directory.is_collected()
 
 
 def test_a_run_without_ranks(run: FakeRun) -> None:
