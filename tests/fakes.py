@@ -122,7 +122,11 @@ class FakeHost:
             raise answer
         if isinstance(answer, Completed):
             return answer
-        return Completed(0, answer() if callable(answer) else answer, "")
+        said = answer() if callable(answer) else answer
+        if out is not None:
+            out.write(said.encode())
+            said = ""
+        return Completed(0, said, "")
 
     def stream(self, script: str, *words: str) -> FakeStream:
         self._note(NAMES[script], words)

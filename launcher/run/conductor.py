@@ -176,7 +176,10 @@ def _fetch(ground: Ground, plan: Plan) -> None:
     with ground.course.phase("collect", plan.binding.attempt):
         for fetch in (collect, collect_checkpoints):
             try:
-                fetch(ground.directory, ground.hosts.values(), plan)
+                for each in fetch(ground.directory, ground.hosts.values(), plan):
+                    for what in each.left_out:
+                        words = f"host {each.host}: not collected: {what}"
+                        ground.course.events.write("warning", message=words, hint=None)
             except LauncherError as error:
                 ground.course.collected = False
                 ground.course.events.write("error", message=str(error), hint=error.hint)

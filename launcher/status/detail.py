@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,8 @@ def look_at(directory: RunDir) -> Detail:
     if plan is not None and state.standing is Standing.ENDED and stored.is_settled:
         members, metrics = _as_told(plan, stored), _collected_metrics(directory, plan)
     elif plan is not None:
-        members, metrics, silent = _on_hosts(plan, stored)
+        mute = {place.endpoint.label for place, told in answers.items() if isinstance(told, LauncherError)}
+        members, metrics, silent = _on_hosts(plan, stored, mute)
         errors += silent
     return Detail(
         stored=stored,
@@ -109,10 +110,13 @@ def _as_told(plan: Plan, stored: Stored) -> tuple[MemberStatus, ...]:
     return tuple(members.values())
 
 
-def _on_hosts(plan: Plan, stored: Stored) -> tuple[tuple[MemberStatus, ...], Metrics, list[str]]:
-    """Members, metrics, and what hosts could not be asked."""
+def _on_hosts(
+    plan: Plan, stored: Stored, mute: Collection[str]
+) -> tuple[tuple[MemberStatus, ...], Metrics, list[str]]:
+    """Members, metrics, and what hosts could not be asked; those that have just not answered are not."""
     endpoints = stored.directory.endpoints()
-    hosts = {part.label: connect(endpoints[part.label]) for part in plan.hosts}
+    asked = [part.label for part in plan.hosts if part.label not in mute]
+    hosts = {label: connect(endpoints[label]) for label in asked}
     try:
         members = _as_told(plan, stored) if stored.supervised else _as_seen(plan, hosts)
         metrics, silent = _live_metrics(plan, hosts)

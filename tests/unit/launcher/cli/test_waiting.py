@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +37,7 @@ def elsewhere(runs: StoredRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (place / "inputs").mkdir()
     (place / "inputs/spec.json").write_bytes(directory.spec.read_bytes())
     (place / "attempt-1/plan.json").write_bytes(directory.plan(1).read_bytes())
-    (place / "lease/renewed").write_text(f"{time.time():.0f}\n")
+    (place / "lease/renewed").touch()
     monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "here"))
     return directory, place
 
@@ -74,7 +74,7 @@ def test_the_hosts_say_when_it_has_ended(elsewhere, call, monkeypatch) -> None:
 
 def test_a_supervisor_that_is_gone_there_is_lost_contact(elsewhere, call, monkeypatch) -> None:
     directory, place = elsewhere
-    at_each_look(monkeypatch, lambda: (place / "lease/renewed").write_text("1000\n"))
+    at_each_look(monkeypatch, lambda: os.utime(place / "lease/renewed", (1000, 1000)))
     done = call(directory.run_id)
     assert isinstance(done.exception, LostContact)
     assert str(done.exception) == f"run {directory.run_id}: no supervisor: nothing of it runs"

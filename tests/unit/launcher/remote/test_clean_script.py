@@ -52,8 +52,7 @@ def make_code(work: Path, name: str) -> Path:
 def make_lock(work: Path, name: str, *, age: float, run: str = RUN, run_dir: Path | None = None) -> Path:
     lock = work / "locks" / name
     lock.mkdir()
-    (lock / "run").write_text(f"{run}
-")
+    (lock / "run").write_text(f"{run}\n")
     (lock / "touched").touch()
     os.utime(lock / "touched", (time.time() - age,) * 2)
     (lock / "run_dir").write_text(f"{run_dir}\n")

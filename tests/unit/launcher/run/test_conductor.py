@@ -193,6 +193,15 @@ def test_a_collect_that_fails_is_told_and_ends_nothing(fake_run) -> None:
     assert "host beta: no space left" in next(e["message"] for e in run.events() if e["event"] == "error")
 
 
+def test_what_can_never_be_fetched_is_told_and_the_run_is_collected_all_the_same(fake_run) -> None:
+    run = fake_run()
+    run.answer("beta", manifest="directory LOG1\nleft LOG1/a?b\n")
+    assert conduct(run.ground()).code is ExitCode.OK
+    assert run.course.collected
+    told = [event["message"] for event in run.events() if event["event"] == "warning"]
+    assert told[0] == "host beta: not collected: LOG1/a?b: its name has a line break"
+
+
 def test_checkpoints_are_fetched_whatever_becomes_of_the_logs(fake_run, monkeypatch) -> None:
     asked = []
 

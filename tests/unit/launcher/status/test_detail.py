@@ -96,10 +96,11 @@ def test_events_of_an_older_attempt_say_nothing_of_the_newest(runs):
         assert states(look_at(directory)) == [("0", State.PLANNED, None), ("1", State.PLANNED, None)]
 
 
-def test_a_host_that_cannot_be_reached(runs):
+def test_a_host_that_cannot_be_reached_is_asked_once(runs, monkeypatch):
     directory = runs.make()
     runs.begin(directory)
     runs.lose_host(directory)
+    monkeypatch.setattr(detail, "connect", None)
     seen = look_at(directory)
     assert {state for _, state, _ in states(seen)} == {State.UNKNOWN}
     (error,) = seen.errors
