@@ -97,7 +97,7 @@ def _go_through(
     ground.stop_if_cancelled()
     with _refusals_are_failed_starts():
         lock_devices(ground)
-    code = _snapshot(ground) if number == 1 else None  # every attempt has the code of the first
+        code = _snapshot(ground) if number == 1 else None  # every attempt has the code of the first
     while True:
         ground.stop_if_cancelled()
         try:
@@ -133,6 +133,9 @@ def _refusals_are_failed_starts() -> Iterator[None]:
         yield
     except RemoteError as error:
         raise StartFailed(f"not all ranks could be started: {error}", hint=error.hint) from error
+    except OSError as error:  # of this machine's disk
+        words = f"not all ranks could be started: {error.filename}: {error.strerror}"
+        raise StartFailed(words, hint="put that right on this machine, then start the run anew") from error
 
 
 def _go_on(ground: Ground, number: int, heartbeat: Heartbeat) -> Ending:

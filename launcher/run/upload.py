@@ -27,7 +27,7 @@ def keep_plan(ground: Ground, plan: Plan) -> bytes:
     for name, text in texts.items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(directory / name, text)
-    write_atomically(directory / PLAN, store.to_json(plan))
+    write_atomically(directory / PLAN, store.to_json(plan), durable=True)
     return store.to_json_of_hosts(plan)
 
 

@@ -93,6 +93,17 @@ def test_what_a_host_refuses_before_the_start_is_a_failed_start(fake_run, phase)
     assert run.hosts["alpha"].words["finish"][-1] == "4"
 
 
+def test_a_full_disk_here_before_the_start_is_a_failed_start_that_lets_go(fake_run, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/runs/x/plan.json")
+
+    run = fake_run()
+    monkeypatch.setattr(conductor.upload, "keep_plan", refuse)
+    with pytest.raises(StartFailed, match="/runs/x/plan.json: No space left on device"):
+        conduct(run.ground())
+    assert run.count("unlock") == run.count("finish") == 2
+
+
 def test_processes_that_do_not_end_keep_their_devices(fake_run) -> None:
     run = fake_run()
     run.answer("beta", stop=Completed(1, "", "processes 7 of this run do not end\n"))
