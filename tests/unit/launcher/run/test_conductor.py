@@ -99,7 +99,7 @@ def test_a_full_disk_here_before_the_start_is_a_failed_start_that_lets_go(fake_r
 
     run = fake_run()
     monkeypatch.setattr(conductor.upload, "keep_plan", refuse)
-    with pytest.raises(StartFailed, match="/runs/x/plan.json: No space left on device"):
+    with pytest.raises(StartFailed, match=r"/runs/x/plan\.json: No space left on device"):
         conduct(run.ground())
     assert run.count("unlock") == run.count("finish") == 2
 
