@@ -7,21 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
-from launcher.hosts import Host, RemoteError
-from launcher.hosts.fence import Fenced, checked
-from launcher.hosts.fleet import on_all, try_on_all
+from launcher.hosts.fence import checked
+from launcher.hosts.fleet import on_all
 from launcher.plan.model import Plan
 from launcher.remote import script
 from launcher.run.gang import MemberStatus, State, all_over, first_failure, rivals_of
 from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
+from launcher.run.stopping import SCHEDULER_GRACE, TICK, how_to_go_on, stop, stop_all
 from launcher.run.watch import Watcher
 
 CONTACT_TIMEOUT = 300.0
 """Seconds without contact to a host after which the supervisor gives up; the ranks run on."""
-_TICK = 0.2
-"""Seconds between two looks at what no stream tells: the lease, a wish to cancel, the time."""
-_SCHEDULER_GRACE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def start_gang(ground: Ground, plan: Plan) -> None:
 
 def roll_back(ground: Ground, plan: Plan) -> None:
     """End whatever of the attempt runs anywhere. Raises LostContact where something may be left."""
-    on_all(ground.hosts.values(), lambda host: _stop(ground, plan, host, kill=True))
+    on_all(ground.hosts.values(), lambda host: stop(ground, plan, host, kill=True))
 
 
 def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
@@ -76,7 +73,7 @@ def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
         with ground.course.phase("watch", plan.binding.attempt):
             ending = _until_the_end(ground, plan, watcher, heartbeat)
         with ground.course.phase("stop", plan.binding.attempt):
-            _end_all(ground, plan, watcher, _grace(plan, ending))
+            stop_all(ground, plan, watcher, _grace(plan, ending))
         if any(member.state is State.ABSENT for member in watcher.members.values()):
             raise StartFailed("not all ranks had been started; those that had are gone again")
         failure = _cause(ending, watcher)
@@ -91,7 +88,7 @@ def end_gang(ground: Ground, plan: Plan) -> None:
     watcher = Watcher(ground.runtime, plan, ground.hosts, ground.course.clocks)
     try:
         with ground.course.phase("stop", plan.binding.attempt):
-            _end_all(ground, plan, watcher, plan.policy.cancel_grace)
+            stop_all(ground, plan, watcher, plan.policy.cancel_grace)
     finally:
         watcher.close()
 
@@ -100,7 +97,7 @@ def _until_the_end(ground: Ground, plan: Plan, watcher: Watcher, heartbeat: Hear
     limit = plan.policy.run_timeout
     deadline = None if limit is None else time.monotonic() + limit - _elapsed(ground)
     while True:
-        _tell(ground, watcher.poll(_TICK))
+        ground.course.tell(watcher.poll(TICK))
         heartbeat.check()
         cancelled = ground.is_cancelled
         if (ending := _decide(plan, watcher, cancelled=cancelled)) is not None:
@@ -111,7 +108,7 @@ def _until_the_end(ground: Ground, plan: Plan, watcher: Watcher, heartbeat: Hear
             if seconds > CONTACT_TIMEOUT:
                 raise LostContact(
                     f"host {label}: no contact for {seconds:.0f} s; its ranks may still run",
-                    hint="launcher attach RUN goes on when the host is back",
+                    hint=how_to_go_on(ground),
                 )
 
 
@@ -148,51 +145,4 @@ def _cause(ending: Ending, watcher: Watcher) -> MemberStatus | None:
 def _grace(plan: Plan, ending: Ending) -> float:
     if ending.code is ExitCode.CANCELLED:
         return plan.policy.cancel_grace
-    return _SCHEDULER_GRACE if ending.code is ExitCode.OK else plan.policy.stop_grace
-
-
-def _end_all(ground: Ground, plan: Plan, watcher: Watcher, grace: float) -> None:
-    """TERM, then KILL after the grace. The last sweep also finds what ranks left behind.
-
-    A host that does not answer keeps no other host's ranks alive; it is told of after the last sweep.
-    """
-    hosts = ground.hosts.values()
-    if not all_over(watcher.members.values()):
-        asked = try_on_all(hosts, lambda host: _stop(ground, plan, host, kill=False))
-        for outcome in asked.values():
-            if isinstance(outcome, Fenced):
-                raise outcome
-    _wait_until_over(ground, watcher, grace)
-    on_all(hosts, lambda host: _stop(ground, plan, host, kill=True))
-    _wait_until_over(ground, watcher, _SCHEDULER_GRACE)
-
-
-def _wait_until_over(ground: Ground, watcher: Watcher, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if all(member.state.is_over for member in watcher.members.values()):
-            return
-        _tell(ground, watcher.poll(_TICK))
-
-
-def _stop(ground: Ground, plan: Plan, host: Host, *, kill: bool) -> None:
-    """Raises LostContact where the host refuses: what runs there still needs its lock, and a launcher."""
-    try:
-        ground.runtime.stop(host, plan, plan.host(host.label), ground.epoch, kill=kill)
-    except RemoteError as error:
-        raise LostContact(f"not all ranks could be ended: {error}", hint="launcher cancel RUN") from error
-
-
-def _tell(ground: Ground, changed: list[MemberStatus]) -> None:
-    for member in changed:
-        ground.course.events.write(
-            "member",
-            key=member.key,
-            host=member.host,
-            device=member.device,
-            state=member.state.value,
-            pid=member.pid,
-            exit_code=member.exit_code,
-            ended=member.ended,
-            reason=member.reason,
-        )
+    return SCHEDULER_GRACE if ending.code is ExitCode.OK else plan.policy.stop_grace

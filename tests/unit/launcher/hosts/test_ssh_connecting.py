@@ -44,6 +44,15 @@ def test_a_server_without_a_first_line_is_tried_again(host, server, until) -> No
     until(lambda: server.live == 0)
 
 
+@pytest.mark.usefixtures("hasty")
+def test_a_host_that_hangs_is_not_tried_for_long(host, server, monkeypatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.1)
+    server.no_banner = True
+    with pytest.raises(HostError, match="banner"):
+        host.run(":")
+    assert server.connections == 1
+
+
 def test_who_is_not_let_in_is_told_what_to_do(host, server, until) -> None:
     server.refuse_auth = True
     with pytest.raises(HostError, match="it does not let ann in") as raised:
