@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
-from launcher.hosts.fence import checked
-from launcher.hosts.fleet import on_all
+from launcher.hosts import DockerSilent
+from launcher.hosts.fence import Fenced, checked
+from launcher.hosts.fleet import on_all, try_on_all
 from launcher.plan.model import Plan
 from launcher.remote import script
 from launcher.run.gang import MemberStatus, State, all_over, first_failure, rivals_of
@@ -34,31 +35,62 @@ class Ending:
 
 
 def start_gang(ground: Ground, plan: Plan) -> None:
-    """Create all members on all hosts, then start all. Raises StartFailed after rolling back, Cancelled."""
-    hosts = ground.hosts.values()
-    attempt = plan.binding.attempt
+    """Create all members on all hosts, then start all.
+
+    Raises StartFailed and Cancelled after rolling back, LostContact where that could not be done everywhere.
+    """
     try:
-        with ground.course.phase("create", attempt):
-            on_all(hosts, lambda host: ground.runtime.create(host, plan, plan.host(host.label), ground.epoch))
-        ground.stop_if_cancelled()
-        with ground.course.phase("start", attempt):
-            on_all(hosts, lambda host: ground.runtime.start(host, plan, plan.host(host.label), ground.epoch))
-        what = "processes" if plan.runtime == "process" else "containers"
-        counts = {"hosts": len(plan.hosts), "members": len(plan.members), "ranks": plan.ranks}
-        ground.course.events.write("started", **counts, what=what)
-    except LostContact:
+        _create_and_start(ground, plan)
+    except Fenced:
         raise
     except LauncherError as error:
         ground.runtime.close()
-        roll_back(ground, plan)
+        _roll_back(ground, plan, error)
         if error.exit_code is ExitCode.CANCELLED:
             raise
         raise StartFailed(f"not all ranks could be started: {error}", hint=error.hint) from error
 
 
-def roll_back(ground: Ground, plan: Plan) -> None:
-    """End whatever of the attempt runs anywhere. Raises LostContact where something may be left."""
-    on_all(ground.hosts.values(), lambda host: stop(ground, plan, host, kill=True))
+def _create_and_start(ground: Ground, plan: Plan) -> None:
+    hosts = ground.hosts.values()
+    attempt = plan.binding.attempt
+    with ground.course.phase("create", attempt):
+        on_all(hosts, lambda host: ground.runtime.create(host, plan, plan.host(host.label), ground.epoch))
+    ground.stop_if_cancelled()
+    with ground.course.phase("start", attempt):
+        on_all(hosts, lambda host: ground.runtime.start(host, plan, plan.host(host.label), ground.epoch))
+    what = "processes" if plan.runtime == "process" else "containers"
+    counts = {"hosts": len(plan.hosts), "members": len(plan.members), "ranks": plan.ranks}
+    ground.course.events.write("started", **counts, what=what)
+
+
+def _roll_back(ground: Ground, plan: Plan, cause: LauncherError) -> None:
+    """End whatever of the attempt runs anywhere.
+
+    Raises LostContact where something may be left, with nothing left on hosts that answer, and Fenced. A
+    host that was lost may still be at what it was told, also when it answers by now; its Docker is not.
+    """
+    stopped = try_on_all(ground.hosts.values(), lambda host: stop(ground, plan, host, kill=True))
+    failures = _failures(stopped)
+    is_lost = isinstance(cause, LostContact) and not isinstance(cause, DockerSilent)
+    if not failures and not is_lost:
+        return
+    answering = [host for host in ground.hosts.values() if stopped[host.label] is None]
+    removed = try_on_all(
+        answering,
+        lambda host: ground.runtime.remove(host, plan, plan.host(host.label), ground.epoch),
+    )
+    words = "\n".join(map(str, [cause, *failures, *_failures(removed)]))
+    raise LostContact(f"not all ranks could be started: {words}", hint=how_to_go_on(ground)) from cause
+
+
+def _failures(outcomes: Mapping[str, LauncherError | None]) -> list[LauncherError]:
+    """Raises Fenced: whoever has lost the lease changes nothing more."""
+    failures = [outcome for outcome in outcomes.values() if outcome is not None]
+    for failure in failures:
+        if isinstance(failure, Fenced):
+            raise failure
+    return failures
 
 
 def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:

@@ -35,8 +35,8 @@ def stop(ground: Ground, plan: Plan, host: Host, *, kill: bool) -> None:
 
 
 def how_to_go_on(ground: Ground) -> str:
-    """What to do once contact with a host is lost."""
-    return f"launcher attach {ground.run_id} goes on when the host is back"
+    """What to do once contact with a host, or with its Docker, is lost."""
+    return f"launcher attach {ground.run_id} goes on when it answers again"
 
 
 def stop_all(ground: Ground, plan: Plan, watcher: Watcher, grace: float) -> None:
