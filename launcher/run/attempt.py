@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from launcher.run.heartbeat import Heartbeat
 from launcher.run.stopping import SCHEDULER_GRACE, TICK, how_to_go_on, stop, stop_all
 from launcher.run.watch import Watcher
 
+FIRST_WORDS = 10.0
+"""Seconds to hear of every member before anything but itself may end a run; a host may never tell."""
 CONTACT_TIMEOUT = 300.0
 """Seconds without contact to a host after which the supervisor gives up; the ranks run on."""
 
@@ -127,14 +130,15 @@ def end_gang(ground: Ground, plan: Plan) -> None:
 
 def _until_the_end(ground: Ground, plan: Plan, watcher: Watcher, heartbeat: Heartbeat) -> Ending:
     limit = plan.policy.run_timeout
-    deadline = None if limit is None else time.monotonic() + limit - _elapsed(ground)
+    deadline = math.inf if limit is None else time.monotonic() + limit - _elapsed(ground)
+    patience = time.monotonic() + FIRST_WORDS
     while True:
         ground.course.tell(watcher.poll(TICK))
         heartbeat.check()
-        cancelled = ground.is_cancelled
-        if (ending := _decide(plan, watcher, cancelled=cancelled)) is not None:
+        heard = watcher.is_heard or time.monotonic() > patience
+        if (ending := _decide(plan, watcher, heard=heard, cancelled=ground.is_cancelled)) is not None:
             return ending
-        if deadline is not None and time.monotonic() > deadline:
+        if heard and time.monotonic() > deadline:
             return Ending(ExitCode.JOB_FAILED, f"out of time: timeouts.run is {limit:g} s", watcher.members)
         for label, seconds in watcher.lost().items():
             if seconds > CONTACT_TIMEOUT:
@@ -153,8 +157,8 @@ def _elapsed(ground: Ground) -> float:
     return max(map(float, seconds.values()))
 
 
-def _decide(plan: Plan, watcher: Watcher, *, cancelled: bool) -> Ending | None:
-    """How the attempt ends, or None while it goes on; the first cause wins."""
+def _decide(plan: Plan, watcher: Watcher, *, heard: bool, cancelled: bool) -> Ending | None:
+    """How the attempt ends, or None while it goes on; the first cause wins, also if it is heard of late."""
     members = watcher.members
     failure = first_failure(members.values())
     over = all_over(members.values())
@@ -162,11 +166,11 @@ def _decide(plan: Plan, watcher: Watcher, *, cancelled: bool) -> Ending | None:
         return Ending(ExitCode.JOB_FAILED, "failed", members, failure)
     if over and all(member.state is State.ENDED for member in members.values() if member.rank is not None):
         return Ending(ExitCode.OK, "all ranks ended with 0", members)
-    if cancelled:
+    if heard and cancelled:
         return Ending(ExitCode.CANCELLED, "cancelled", members)
-    return (
-        Ending(ExitCode.JOB_FAILED, "was being stopped when its supervisor died", members) if over else None
-    )
+    if over or (heard and any(member.state is State.STOPPED for member in members.values())):
+        return Ending(ExitCode.JOB_FAILED, "was being stopped when its supervisor died", members)
+    return None
 
 
 def _cause(ending: Ending, watcher: Watcher) -> MemberStatus | None:

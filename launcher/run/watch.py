@@ -57,6 +57,11 @@ class Watcher:
         """Seconds without contact, of the hosts that are lost."""
         return self._listening.lost()
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether each member has been heard of, or contact with its host is lost."""
+        return all(member.state is not State.PLANNED for member in self.members.values())
+
     def is_over(self, label: str) -> bool:
         """Whether no member of a host will change any more."""
         return all(self.members[key].state.is_over for key in self._keys[label])

@@ -1,15 +1,18 @@
-"""All ranks are started or none, also where contact to a host, or to its Docker, is lost meanwhile."""
+"""All ranks are started or none, whatever is lost meanwhile; a run taken over ends as it was ending."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
-from launcher.errors import LauncherError, LostContact, StartFailed
+from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
 from launcher.hosts import DockerSilent, HostError, RemoteError
-from launcher.run.attempt import start_gang
-from tests.fakes import FENCED, FakeRun
+from launcher.run import attempt, stopping
+from launcher.run.attempt import Ending, start_gang, watch_gang
+from launcher.run.heartbeat import Heartbeat
+from tests.fakes import FENCED, FakeRun, FakeStream, breaks, says
 
 LOST = HostError("host beta: contact lost")
 HUNG_UP = DockerSilent("host beta: Docker hung up")
@@ -110,3 +113,70 @@ def test_who_has_lost_the_lease_removes_nothing(run, phase: str) -> None:
         start(run)
     assert run.removed == []
     assert bool(stopped(run)) is (phase == "stop")
+
+
+# ---- a run that is taken over
+
+
+@pytest.fixture
+def taken(fake_run: Callable[..., FakeRun]) -> FakeRun:
+    """A rank on each of two hosts, of which the first runs until it is asked to end."""
+    run = fake_run("alpha", "beta", timeouts={"cancel_grace": 0.1, "run": 50})
+    stream = FakeStream(b"running 0 5\n", wait=True)
+    run.hosts["alpha"].streams = [lambda: stream]
+    run.answer("alpha", stop=[lambda: str(stream.say(b"end 0 143 2.0 stopped \n")), ""])
+    return run
+
+
+def watch(run: FakeRun) -> Ending:
+    ground = run.ground(epoch=2)
+    return watch_gang(ground, run.bound(), Heartbeat(ground))
+
+
+def later(run: FakeRun, text: str) -> Callable[[], FakeStream]:
+    """What a host says once another has been heard."""
+
+    def stream() -> FakeStream:
+        while not any(event["event"] == "member" for event in run.events()):
+            time.sleep(0.005)
+        return FakeStream(text.encode(), wait=True)
+
+    return stream
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda run: run.directory.cancel_request.touch(), lambda run: run.answer("alpha", elapsed="99\n")],
+    ids=["cancelled", "out of time"],
+)
+def test_a_first_failure_stays_the_cause_when_it_is_heard_of_late(taken, end) -> None:
+    end(taken)
+    taken.hosts["beta"].streams = [later(taken, "end 1 9 1.0 own \n")]
+    ending = watch(taken)
+    assert (ending.code, ending.failure.rank, ending.failure.exit_code) == (ExitCode.JOB_FAILED, 1, 9)
+
+
+def test_a_host_of_which_nothing_is_heard_keeps_no_run_from_being_cancelled(taken, monkeypatch) -> None:
+    monkeypatch.setattr(attempt, "FIRST_WORDS", 0.1)
+    monkeypatch.setattr(stopping, "SCHEDULER_GRACE", 0.1)
+    taken.directory.cancel_request.touch()
+    taken.hosts["beta"].streams = [says("beat\n", wait=True)]
+    assert watch(taken).code is ExitCode.CANCELLED
+
+
+def test_what_somebody_else_has_begun_to_end_is_ended(taken) -> None:
+    taken.hosts["beta"].streams = [later(taken, "end 1 143 1.0 stopped \n")]
+    ending = watch(taken)
+    assert (ending.code, ending.words) == (
+        ExitCode.JOB_FAILED,
+        "was being stopped when its supervisor died",
+    )
+    assert taken.hosts["alpha"].called("stop") == 2
+
+
+def test_a_host_that_does_not_come_back_is_told_with_the_run(taken, monkeypatch) -> None:
+    monkeypatch.setattr(attempt, "CONTACT_TIMEOUT", -1.0)
+    taken.hosts["beta"].streams = [breaks(LOST)]
+    with pytest.raises(LostContact, match="host beta: no contact") as raised:
+        watch(taken)
+    assert f"launcher attach {taken.directory.run_id}" in raised.value.hint
