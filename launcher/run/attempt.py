@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
@@ -162,15 +162,23 @@ def _decide(plan: Plan, watcher: Watcher, *, heard: bool, cancelled: bool) -> En
     members = watcher.members
     failure = first_failure(members.values())
     over = all_over(members.values())
+    if cancelled and failure is not None and _is_later(failure, members.values()):
+        failure = None
     if failure is not None and (over or plan.policy.on_failure == "stop_all"):
         return Ending(ExitCode.JOB_FAILED, "failed", members, failure)
     if over and all(member.state is State.ENDED for member in members.values() if member.rank is not None):
         return Ending(ExitCode.OK, "all ranks ended with 0", members)
-    if heard and cancelled:
+    if cancelled and (heard or over):
         return Ending(ExitCode.CANCELLED, "cancelled", members)
     if over or (heard and any(member.state is State.STOPPED for member in members.values())):
         return Ending(ExitCode.JOB_FAILED, "was being stopped when its supervisor died", members)
     return None
+
+
+def _is_later(failure: MemberStatus, members: Iterable[MemberStatus]) -> bool:
+    """Whether others had been stopped before it: a cancel had begun, and then a host lost power, say."""
+    stopped = [each.ended for each in members if each.state is State.STOPPED and each.ended is not None]
+    return failure.ended is not None and bool(stopped) and min(stopped) < failure.ended
 
 
 def _cause(ending: Ending, watcher: Watcher) -> MemberStatus | None:

@@ -156,6 +156,14 @@ def test_a_first_failure_stays_the_cause_when_it_is_heard_of_late(taken, end) ->
     assert (ending.code, ending.failure.rank, ending.failure.exit_code) == (ExitCode.JOB_FAILED, 1, 9)
 
 
+@pytest.mark.parametrize(("ended", "code"), [(2.0, ExitCode.CANCELLED), (0.5, ExitCode.JOB_FAILED)])
+def test_what_is_gone_since_a_cancel_had_begun_is_no_failure(taken, ended: float, code: ExitCode) -> None:
+    taken.directory.cancel_request.touch()
+    taken.hosts["alpha"].streams = [says("end 0 143 1.0 stopped \n")]
+    taken.hosts["beta"].streams = [says(f"gone 1 {ended} own rebooted\n")]
+    assert watch(taken).code is code
+
+
 def test_a_host_of_which_nothing_is_heard_keeps_no_run_from_being_cancelled(taken, monkeypatch) -> None:
     monkeypatch.setattr(attempt, "FIRST_WORDS", 0.1)
     monkeypatch.setattr(stopping, "SCHEDULER_GRACE", 0.1)
