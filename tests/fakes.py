@@ -76,6 +76,10 @@ class FakeStream:
             raise self._error
         return os.read(self._read, 65536)
 
+    def say(self, more: bytes) -> None:
+        """What comes later, of one that waits."""
+        os.write(self._write, more)
+
     def close(self) -> None:
         os.close(self._read)
         if self._open:

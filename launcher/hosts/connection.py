@@ -33,6 +33,8 @@ DEAD = 60
 PACE = 0.1
 """Seconds between two new connections to one endpoint: sshd refuses bursts (MaxStartups 10:30:100)."""
 _TRIES = 5
+PATIENCE = 25.0
+"""Seconds after which it is not tried once more: a host that hangs takes BANNER each time."""
 _SSH_PORT = 22
 _CUT_OFF = ("Authentication timeout", "saw EOF")
 """What Paramiko says of a log-in that was cut off, which it calls one that was refused."""
@@ -74,7 +76,7 @@ def open_connection(endpoint: Endpoint) -> fabric.Connection:
 def _retrying() -> tenacity.Retrying:
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
-        stop=tenacity.stop_after_attempt(_TRIES),
+        stop=tenacity.stop_after_attempt(_TRIES) | tenacity.stop_after_delay(PATIENCE),
         wait=tenacity.wait_random_exponential(multiplier=0.3, max=5.0),
         reraise=True,
     )

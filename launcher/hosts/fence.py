@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from launcher.errors import LostContact
-from launcher.hosts import Completed, Host, RemoteError
+from launcher.hosts import Completed, DockerSilent, Host, RemoteError
 
 FENCED = 75
+_SILENT = 77
 
 
 class Fenced(LostContact):
@@ -22,10 +23,12 @@ def checked(
     out: BinaryIO | None = None,
     timeout: float = 30.0,
 ) -> Completed:
-    """Run a script that must succeed. Raises Fenced, RemoteError with the host's own words, HostError."""
+    """Run a script that must succeed. Raises Fenced, DockerSilent, RemoteError with its words, HostError."""
     done = host.run(text, *words, stdin=stdin, out=out, timeout=timeout)
     if done.code == FENCED:
         raise Fenced(f"host {host.label}: {done.err.strip()}")
+    if done.code == _SILENT:
+        raise DockerSilent(f"host {host.label}: {done.err.strip()}")
     if done.code:
         raise RemoteError(f"host {host.label}: {done.err.strip() or f'exit code {done.code}'}")
     return done

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from launcher.errors import LauncherError, LostContact
-from launcher.hosts import Host
+from launcher.hosts import DockerSilent, Host
 from launcher.hosts.fence import Fenced
 
 IN_FLIGHT = 64
@@ -40,11 +40,10 @@ def try_on_all(hosts: Iterable[Host], action: Callable[[Host], Result]) -> dict[
 def together(errors: Sequence[LauncherError]) -> LauncherError:
     """One error that says all; of the class of the gravest, the first of them in host order.
 
-    Gravest is a lost lease, after which nothing may be changed, then a host whose state is not known.
+    Gravest is a lost lease, after which nothing may be changed, then a host whose state is not known, then a
+    Docker that is silent.
     """
-    gravest = min(
-        errors, key=lambda error: (not isinstance(error, Fenced), not isinstance(error, LostContact))
-    )
+    gravest = min(errors, key=_mildness)
     if len(errors) == 1:
         return gravest
     hints = {error.hint for error in errors}
@@ -53,3 +52,7 @@ def together(errors: Sequence[LauncherError]) -> LauncherError:
     return type(gravest)(
         "\n".join(f"{error}\n  next: {error.hint}" if error.hint else str(error) for error in errors)
     )
+
+
+def _mildness(error: LauncherError) -> tuple[bool, bool, bool]:
+    return not isinstance(error, Fenced), not isinstance(error, LostContact), isinstance(error, DockerSilent)

@@ -78,6 +78,8 @@ class SshHost:
         self._endpoint = endpoint
         self._connection: fabric.Connection | None = None
         self._connecting = threading.Lock()
+        self._failed: tuple[float, HostError] | None = None
+        """When a connection last failed, and why."""
         self._channels = threading.BoundedSemaphore(CHANNELS)
 
     @property
@@ -196,11 +198,22 @@ class SshHost:
         )
 
     def _transport(self) -> paramiko.Transport:
+        """Who waited for a connection that failed does not try again: at a host that hangs that adds up."""
+        asked = time.monotonic()
         with self._connecting:
+            if self._failed is not None and self._failed[0] > asked:
+                raise HostError(str(self._failed[1]), hint=self._failed[1].hint)
             if self._connection is None or not self._connection.is_connected:
-                self._connection = open_connection(self._endpoint)
+                self._connection = self._connected()
             transport: paramiko.Transport = self._connection.transport
             return transport
+
+    def _connected(self) -> fabric.Connection:
+        try:
+            return open_connection(self._endpoint)
+        except HostError as error:
+            self._failed = time.monotonic(), error
+            raise
 
     def completed(
         self, channel: paramiko.Channel, output: bytes, errors: bytes, deadline: float

@@ -2,7 +2,7 @@
 set -u
 umask 022
 export LC_ALL=C # what programs say is read here, in English
-FENCED=75 HELD=76
+FENCED=75 HELD=76 SILENT=77 # exit codes
 die() { printf '%s\n' "$2" >&2; exit "$1"; }
 write() { # file, words
     printf '%s\n' "$2" >"$1.$$.tmp" && mv "$1.$$.tmp" "$1" # two at once must not meet

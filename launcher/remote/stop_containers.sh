@@ -15,7 +15,7 @@ for key in $(unended); do
 done
 [ "$signal" = KILL ] || [ -n "$missed" ] || exit 0 # Docker takes longer than all of this
 living() { # $ids is what runs now; no answer does not mean none
-    ids=$(containers_of "$run" "$attempt") || die 1 "Docker does not answer: containers may still run"
+    ids=$(containers_of "$run" "$attempt") || die "$SILENT" "Docker does not answer: containers may still run"
 }
 living && set -- $ids
 if [ "$signal" != KILL ]; then

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from launcher.errors import ExitCode, LauncherError, LostContact, StartFailed
-from launcher.hosts import Host, RemoteError
+from launcher.hosts import DockerSilent
 from launcher.hosts.fence import Fenced, checked
 from launcher.hosts.fleet import on_all, try_on_all
 from launcher.plan.model import Plan
@@ -15,13 +16,13 @@ from launcher.remote import script
 from launcher.run.gang import MemberStatus, State, all_over, first_failure, rivals_of
 from launcher.run.ground import Ground
 from launcher.run.heartbeat import Heartbeat
+from launcher.run.stopping import SCHEDULER_GRACE, TICK, how_to_go_on, stop, stop_all
 from launcher.run.watch import Watcher
 
+FIRST_WORDS = 10.0
+"""Seconds to hear of every member before anything but itself may end a run; a host may never tell."""
 CONTACT_TIMEOUT = 300.0
 """Seconds without contact to a host after which the supervisor gives up; the ranks run on."""
-_TICK = 0.2
-"""Seconds between two looks at what no stream tells: the lease, a wish to cancel, the time."""
-_SCHEDULER_GRACE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +38,62 @@ class Ending:
 
 
 def start_gang(ground: Ground, plan: Plan) -> None:
-    """Create all members on all hosts, then start all. Raises StartFailed after rolling back, Cancelled."""
-    hosts = ground.hosts.values()
-    attempt = plan.binding.attempt
+    """Create all members on all hosts, then start all.
+
+    Raises StartFailed and Cancelled after rolling back, LostContact where that could not be done everywhere.
+    """
     try:
-        with ground.course.phase("create", attempt):
-            on_all(hosts, lambda host: ground.runtime.create(host, plan, plan.host(host.label), ground.epoch))
-        ground.stop_if_cancelled()
-        with ground.course.phase("start", attempt):
-            on_all(hosts, lambda host: ground.runtime.start(host, plan, plan.host(host.label), ground.epoch))
-        what = "processes" if plan.runtime == "process" else "containers"
-        counts = {"hosts": len(plan.hosts), "members": len(plan.members), "ranks": plan.ranks}
-        ground.course.events.write("started", **counts, what=what)
-    except LostContact:
+        _create_and_start(ground, plan)
+    except Fenced:
         raise
     except LauncherError as error:
         ground.runtime.close()
-        roll_back(ground, plan)
+        _roll_back(ground, plan, error)
         if error.exit_code is ExitCode.CANCELLED:
             raise
         raise StartFailed(f"not all ranks could be started: {error}", hint=error.hint) from error
 
 
-def roll_back(ground: Ground, plan: Plan) -> None:
-    """End whatever of the attempt runs anywhere. Raises LostContact where something may be left."""
-    on_all(ground.hosts.values(), lambda host: _stop(ground, plan, host, kill=True))
+def _create_and_start(ground: Ground, plan: Plan) -> None:
+    hosts = ground.hosts.values()
+    attempt = plan.binding.attempt
+    with ground.course.phase("create", attempt):
+        on_all(hosts, lambda host: ground.runtime.create(host, plan, plan.host(host.label), ground.epoch))
+    ground.stop_if_cancelled()
+    with ground.course.phase("start", attempt):
+        on_all(hosts, lambda host: ground.runtime.start(host, plan, plan.host(host.label), ground.epoch))
+    what = "processes" if plan.runtime == "process" else "containers"
+    counts = {"hosts": len(plan.hosts), "members": len(plan.members), "ranks": plan.ranks}
+    ground.course.events.write("started", **counts, what=what)
+
+
+def _roll_back(ground: Ground, plan: Plan, cause: LauncherError) -> None:
+    """End whatever of the attempt runs anywhere.
+
+    Raises LostContact where something may be left, with nothing left on hosts that answer, and Fenced. A
+    host that was lost may still be at what it was told, also when it answers by now; its Docker is not.
+    """
+    stopped = try_on_all(ground.hosts.values(), lambda host: stop(ground, plan, host, kill=True))
+    failures = _failures(stopped)
+    is_lost = isinstance(cause, LostContact) and not isinstance(cause, DockerSilent)
+    if not failures and not is_lost:
+        return
+    answering = [host for host in ground.hosts.values() if stopped[host.label] is None]
+    removed = try_on_all(
+        answering,
+        lambda host: ground.runtime.remove(host, plan, plan.host(host.label), ground.epoch),
+    )
+    words = "\n".join(map(str, [cause, *failures, *_failures(removed)]))
+    raise LostContact(f"not all ranks could be started: {words}", hint=how_to_go_on(ground)) from cause
+
+
+def _failures(outcomes: Mapping[str, LauncherError | None]) -> list[LauncherError]:
+    """Raises Fenced: whoever has lost the lease changes nothing more."""
+    failures = [outcome for outcome in outcomes.values() if outcome is not None]
+    for failure in failures:
+        if isinstance(failure, Fenced):
+            raise failure
+    return failures
 
 
 def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
@@ -76,7 +108,7 @@ def watch_gang(ground: Ground, plan: Plan, heartbeat: Heartbeat) -> Ending:
         with ground.course.phase("watch", plan.binding.attempt):
             ending = _until_the_end(ground, plan, watcher, heartbeat)
         with ground.course.phase("stop", plan.binding.attempt):
-            _end_all(ground, plan, watcher, _grace(plan, ending))
+            stop_all(ground, plan, watcher, _grace(plan, ending))
         if any(member.state is State.ABSENT for member in watcher.members.values()):
             raise StartFailed("not all ranks had been started; those that had are gone again")
         failure = _cause(ending, watcher)
@@ -91,27 +123,28 @@ def end_gang(ground: Ground, plan: Plan) -> None:
     watcher = Watcher(ground.runtime, plan, ground.hosts, ground.course.clocks)
     try:
         with ground.course.phase("stop", plan.binding.attempt):
-            _end_all(ground, plan, watcher, plan.policy.cancel_grace)
+            stop_all(ground, plan, watcher, plan.policy.cancel_grace)
     finally:
         watcher.close()
 
 
 def _until_the_end(ground: Ground, plan: Plan, watcher: Watcher, heartbeat: Heartbeat) -> Ending:
     limit = plan.policy.run_timeout
-    deadline = None if limit is None else time.monotonic() + limit - _elapsed(ground)
+    deadline = math.inf if limit is None else time.monotonic() + limit - _elapsed(ground)
+    patience = time.monotonic() + FIRST_WORDS
     while True:
-        _tell(ground, watcher.poll(_TICK))
+        ground.course.tell(watcher.poll(TICK))
         heartbeat.check()
-        cancelled = ground.is_cancelled
-        if (ending := _decide(plan, watcher, cancelled=cancelled)) is not None:
+        heard = watcher.is_heard or time.monotonic() > patience
+        if (ending := _decide(plan, watcher, heard=heard, cancelled=ground.is_cancelled)) is not None:
             return ending
-        if deadline is not None and time.monotonic() > deadline:
+        if heard and time.monotonic() > deadline:
             return Ending(ExitCode.JOB_FAILED, f"out of time: timeouts.run is {limit:g} s", watcher.members)
         for label, seconds in watcher.lost().items():
             if seconds > CONTACT_TIMEOUT:
                 raise LostContact(
                     f"host {label}: no contact for {seconds:.0f} s; its ranks may still run",
-                    hint="launcher attach RUN goes on when the host is back",
+                    hint=how_to_go_on(ground),
                 )
 
 
@@ -124,20 +157,28 @@ def _elapsed(ground: Ground) -> float:
     return max(map(float, seconds.values()))
 
 
-def _decide(plan: Plan, watcher: Watcher, *, cancelled: bool) -> Ending | None:
-    """How the attempt ends, or None while it goes on; the first cause wins."""
+def _decide(plan: Plan, watcher: Watcher, *, heard: bool, cancelled: bool) -> Ending | None:
+    """How the attempt ends, or None while it goes on; the first cause wins, also if it is heard of late."""
     members = watcher.members
     failure = first_failure(members.values())
     over = all_over(members.values())
+    if cancelled and failure is not None and _is_later(failure, members.values()):
+        failure = None
     if failure is not None and (over or plan.policy.on_failure == "stop_all"):
         return Ending(ExitCode.JOB_FAILED, "failed", members, failure)
     if over and all(member.state is State.ENDED for member in members.values() if member.rank is not None):
         return Ending(ExitCode.OK, "all ranks ended with 0", members)
-    if cancelled:
+    if cancelled and (heard or over):
         return Ending(ExitCode.CANCELLED, "cancelled", members)
-    return (
-        Ending(ExitCode.JOB_FAILED, "was being stopped when its supervisor died", members) if over else None
-    )
+    if over or (heard and any(member.state is State.STOPPED for member in members.values())):
+        return Ending(ExitCode.JOB_FAILED, "was being stopped when its supervisor died", members)
+    return None
+
+
+def _is_later(failure: MemberStatus, members: Iterable[MemberStatus]) -> bool:
+    """Whether others had been stopped before it: a cancel had begun, and then a host lost power, say."""
+    stopped = [each.ended for each in members if each.state is State.STOPPED and each.ended is not None]
+    return failure.ended is not None and bool(stopped) and min(stopped) < failure.ended
 
 
 def _cause(ending: Ending, watcher: Watcher) -> MemberStatus | None:
@@ -148,51 +189,4 @@ def _cause(ending: Ending, watcher: Watcher) -> MemberStatus | None:
 def _grace(plan: Plan, ending: Ending) -> float:
     if ending.code is ExitCode.CANCELLED:
         return plan.policy.cancel_grace
-    return _SCHEDULER_GRACE if ending.code is ExitCode.OK else plan.policy.stop_grace
-
-
-def _end_all(ground: Ground, plan: Plan, watcher: Watcher, grace: float) -> None:
-    """TERM, then KILL after the grace. The last sweep also finds what ranks left behind.
-
-    A host that does not answer keeps no other host's ranks alive; it is told of after the last sweep.
-    """
-    hosts = ground.hosts.values()
-    if not all_over(watcher.members.values()):
-        asked = try_on_all(hosts, lambda host: _stop(ground, plan, host, kill=False))
-        for outcome in asked.values():
-            if isinstance(outcome, Fenced):
-                raise outcome
-    _wait_until_over(ground, watcher, grace)
-    on_all(hosts, lambda host: _stop(ground, plan, host, kill=True))
-    _wait_until_over(ground, watcher, _SCHEDULER_GRACE)
-
-
-def _wait_until_over(ground: Ground, watcher: Watcher, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if all(member.state.is_over for member in watcher.members.values()):
-            return
-        _tell(ground, watcher.poll(_TICK))
-
-
-def _stop(ground: Ground, plan: Plan, host: Host, *, kill: bool) -> None:
-    """Raises LostContact where the host refuses: what runs there still needs its lock, and a launcher."""
-    try:
-        ground.runtime.stop(host, plan, plan.host(host.label), ground.epoch, kill=kill)
-    except RemoteError as error:
-        raise LostContact(f"not all ranks could be ended: {error}", hint="launcher cancel RUN") from error
-
-
-def _tell(ground: Ground, changed: list[MemberStatus]) -> None:
-    for member in changed:
-        ground.course.events.write(
-            "member",
-            key=member.key,
-            host=member.host,
-            device=member.device,
-            state=member.state.value,
-            pid=member.pid,
-            exit_code=member.exit_code,
-            ended=member.ended,
-            reason=member.reason,
-        )
+    return SCHEDULER_GRACE if ending.code is ExitCode.OK else plan.policy.stop_grace

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from launcher.hosts.clock import Clock
 from launcher.run.events import EventLog, Phase
+from launcher.run.gang import MemberStatus
 from launcher.run.result import Attempt
 
 
@@ -27,6 +28,21 @@ class Course:
         """Remember and write what has been measured."""
         self.clocks |= clocks
         self.events.write("clocks", hosts={label: asdict(clock) for label, clock in clocks.items()})
+
+    def tell(self, changed: Iterable[MemberStatus]) -> None:
+        """Write what has become of members."""
+        for member in changed:
+            self.events.write(
+                "member",
+                key=member.key,
+                host=member.host,
+                device=member.device,
+                state=member.state.value,
+                pid=member.pid,
+                exit_code=member.exit_code,
+                ended=member.ended,
+                reason=member.reason,
+            )
 
     @contextmanager
     def phase(self, name: Phase, attempt: int | str = 0) -> Iterator[None]:

@@ -57,6 +57,15 @@ class Watcher:
         """Seconds without contact, of the hosts that are lost."""
         return self._listening.lost()
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether each member has been heard of, or contact with its host is lost."""
+        return all(member.state is not State.PLANNED for member in self.members.values())
+
+    def is_over(self, label: str) -> bool:
+        """Whether no member of a host will change any more."""
+        return all(self.members[key].state.is_over for key in self._keys[label])
+
     def close(self) -> None:
         """Stop listening."""
         self._listening.close()
@@ -76,7 +85,7 @@ class Watcher:
                 self._learn(line.decode("utf-8", "replace"))
         except ValueError as error:
             raise HostError(f"host {label}: {error}") from error
-        if all(self.members[key].state.is_over for key in self._keys[label]):
+        if self.is_over(label):
             self._listening.finish(label)
 
     def _learn(self, line: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import tenacity
 from docker import APIClient
 from docker.types import Mount, Ulimit
 
 from launcher.errors import StartFailed
-from launcher.hosts import Host, RemoteError, Stream
+from launcher.hosts import DockerSilent, Host, RemoteError, Stream
 from launcher.hosts.engine import Engine
 from launcher.hosts.fence import checked
 from launcher.plan.model import Container, HostPlan, Plan
@@ -17,6 +18,8 @@ from launcher.remote import script
 _LOOK = "0.2"
 _STOP_TIMEOUT = 60.0
 _REMOVE_TIMEOUT = 120.0
+PATIENCE, PAUSE = 60.0, 1.0
+"""Seconds for which a Docker that does not answer, as in a restart, is asked again; seconds between."""
 
 
 class ContainerRuntime:
@@ -65,7 +68,8 @@ class ContainerRuntime:
         words = (part.sudo_word, f"{part.attempt_dir}/state", plan.binding.run_id, plan.binding.attempt)
         signal = "KILL" if kill else "TERM"
         text = script("stop_containers")
-        checked(host, text, part.run_dir, str(epoch), *words, signal, timeout=_STOP_TIMEOUT)
+        ask = _patiently if kill else checked  # the grace is not for waiting for Docker
+        ask(host, text, part.run_dir, str(epoch), *words, signal, timeout=_STOP_TIMEOUT)
 
     def close(self) -> None:
         for label in list(self._engines):
@@ -77,7 +81,18 @@ class ContainerRuntime:
 
     def remove(self, host: Host, plan: Plan, part: HostPlan, epoch: int) -> None:
         words = (part.run_dir, str(epoch), part.sudo_word, plan.binding.run_id)
-        checked(host, script("remove_containers"), *words, timeout=_REMOVE_TIMEOUT)
+        _patiently(host, script("remove_containers"), *words, timeout=_REMOVE_TIMEOUT)
+
+
+def _patiently(host: Host, text: str, *words: str, timeout: float) -> None:
+    """Run a script that needs Docker, again while Docker does not answer."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(DockerSilent),
+        stop=tenacity.stop_after_delay(PATIENCE),
+        wait=tenacity.wait_fixed(PAUSE),
+        reraise=True,
+    )
+    retrying(checked, host, text, *words, timeout=timeout)
 
 
 def _engine(host: Host, plan: Plan, part: HostPlan, epoch: int) -> Engine:

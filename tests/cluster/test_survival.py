@@ -97,7 +97,7 @@ def test_a_host_that_is_off_keeps_no_other_from_being_cancelled(place, bed):
     bed.kill("h2")
     done = place.launcher("cancel", run)
     assert done.returncode == ExitCode.LOST_CONTACT
-    assert "error: host h2: " in done.stderr
+    assert "error: not all ranks could be ended: host h2: " in done.stderr
     assert bed.exec("h1", "docker ps --quiet") == ""
     bed.start("h2")
     assert place.launcher("cancel", run).returncode == ExitCode.OK
@@ -249,4 +249,52 @@ def test_a_host_that_loses_power_is_a_lost_contact_and_its_ranks_are_gone_after_
     assert place.launcher("wait", run).returncode == ExitCode.JOB_FAILED
     failure = place.result(run)["attempts"][0]["failure"]
     assert failure["host"] == "h2" and failure["state"] == "gone"
+    place.assert_nothing_left()
+
+
+DEAF = 'trap "" TERM; while :; do sleep 1; done'
+
+
+@pytest.mark.full
+def test_a_frozen_host_keeps_no_rank_alive_elsewhere(place, bed):
+    job = place.job(f'[ "$RANK_ID" != 0 ] || {{ sleep 5; exit 3; }}; {DEAF}', ranks=8)
+    run = place.detached(job)
+    place.until_running(run, 8)
+    bed.freeze("h2")
+    place.wait_for(lambda: bed.exec("h1", "docker ps --quiet") == "")
+    (end,) = place.wait_for(lambda: [e for e in place.events(run) if e["event"] == "end"])
+    bed.thaw("h2")
+    assert end["exit_code"] == ExitCode.LOST_CONTACT
+    assert place.launcher("attach", run).returncode == ExitCode.JOB_FAILED
+    failure = place.result(run)["attempts"][0]["failure"]
+    assert (failure["key"], failure["exit_code"]) == ("0", 3)
+    place.assert_nothing_left()
+
+
+@pytest.mark.full
+def test_docker_that_is_restarted_costs_an_attempt_and_no_more(place, bed):
+    script = '[ "$LAUNCHER_ATTEMPT" != 1 ] || exec sleep 600; echo done'
+    run = place.detached(place.job(script, ranks=8, restart={"max": 1, "delay": 0}))
+    place.until_running(run, 8)
+    bed.stop_docker("h2")
+    time.sleep(5)
+    bed.start_docker("h2")
+    assert place.launcher("wait", run).returncode == ExitCode.OK
+    assert [attempt["number"] for attempt in place.result(run)["attempts"]] == [1, 2]
+    place.assert_nothing_left()
+
+
+@pytest.mark.full
+def test_docker_that_dies_while_ranks_start_leaves_none_on_the_other_host(place, bed):
+    place.patience = 240
+    process = place.popen("run", place.job("exec sleep 600", ranks=8), "-c", place.cluster)
+    run = place.wait_for(lambda: (place.path / "runs").exists() and place.runs() and place.only_run())
+    place.wait_for(lambda: any(event.get("phase") == "create" for event in place.events(run)))
+    bed.stop_docker("h2", "KILL")
+    _, errors = process.communicate(timeout=240)
+    bed.start_docker("h2")
+    assert process.returncode == ExitCode.LOST_CONTACT, errors
+    assert f"launcher attach {run}" in errors
+    assert bed.exec("h1", "docker ps --all --quiet") == ""
+    assert place.launcher("cancel", run).returncode == ExitCode.OK
     place.assert_nothing_left()

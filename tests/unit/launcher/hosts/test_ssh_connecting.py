@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from launcher.hosts import HostError, connection
+from launcher.hosts import HostError, connection, ssh
 from tests.ssh_server import Policy
 
 ECHO = 'printf "%s\\0" "$@"'
@@ -42,6 +45,55 @@ def test_a_server_without_a_first_line_is_tried_again(host, server, until) -> No
         host.run(":")
     assert server.connections == 2
     until(lambda: server.live == 0)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_host_that_hangs_is_not_tried_for_long(host, server, monkeypatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.1)
+    server.no_banner = True
+    with pytest.raises(HostError, match="banner"):
+        host.run(":")
+    assert server.connections == 1
+
+
+def test_who_waits_for_a_connection_that_fails_does_not_try_again(host, monkeypatch) -> None:
+    waiting = threading.Barrier(3)
+
+    class Gate:
+        """A lock at which all meet before one goes through."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            waiting.wait()
+            self._lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self._lock.release()
+
+    tried = []
+
+    def fail(_: object) -> None:
+        tried.append(1)
+        raise HostError("host far: no answer", hint="try by hand")
+
+    monkeypatch.setattr(ssh, "open_connection", fail)
+    with monkeypatch.context() as meanwhile, ThreadPoolExecutor(3) as pool:
+        meanwhile.setattr(host, "_connecting", Gate())
+        errors = [each.exception() for each in [pool.submit(host._transport) for _ in range(3)]]
+    assert [(type(error), str(error), error.hint) for error in errors] == [
+        (HostError, "host far: no answer", "try by hand")
+    ] * 3
+    assert len(tried) == 1
+
+
+def test_a_host_that_failed_is_tried_again_by_who_comes_later(host, server) -> None:
+    server.refuse_auth = True
+    with pytest.raises(HostError):
+        host.run(":")
+    server.refuse_auth = False
+    assert host.run("echo well").out == "well\n"
 
 
 def test_who_is_not_let_in_is_told_what_to_do(host, server, until) -> None:

@@ -45,14 +45,6 @@ def test_a_host_that_does_not_answer_leaves_everything_as_it_is(fake_run, phase)
     assert run.count("unlock") == run.count("finish") == 0
 
 
-def test_a_start_that_is_not_answered_is_not_rolled_back(fake_run) -> None:
-    run = fake_run()
-    run.answer("beta", start=HostError("host beta: no answer"))
-    with pytest.raises(LostContact):
-        conduct(run.ground())
-    assert run.count("stop") == 0
-
-
 @pytest.mark.parametrize("phase", [*SCRIPT_OF, "unlock"])
 def test_who_has_lost_the_lease_changes_nothing_more(fake_run, phase) -> None:
     run = fake_run()

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from launcher.hosts import RemoteError, Stream
+from launcher.hosts import DockerSilent, RemoteError, Stream
 from launcher.run.gang import State, planned, read_line
+from launcher.runtime import container
 from tests.unit.launcher import fake_docker
 from tests.unit.launcher.runtime.gang import HOST, RUN, RUNTIME, Gang
 
@@ -253,18 +254,45 @@ def test_where_there_is_no_container_nothing_is_removed(gang: Gang) -> None:
     assert gang.docker.asked("rm") == []
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker is not asked twice."""
+    monkeypatch.setattr(container, "PATIENCE", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_docker_that_does_not_answer_has_its_containers_still(gang: Gang) -> None:
     gang.docker.set(refusal="Cannot connect to the Docker daemon")
-    with pytest.raises(RemoteError, match="Docker does not answer: its containers are still there"):
+    with pytest.raises(DockerSilent, match="Docker does not answer: its containers are still there"):
         RUNTIME.remove(HOST, gang.plan, gang.part, 1)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_docker_that_does_not_answer_does_not_mean_that_nothing_runs(gang: Gang) -> None:
+    """Whatever the records say: a container that was made again, or by hand, has none."""
     process = gang.start("0")
+    for key in ("0", "1"):
+        (gang.state / f"{key}.end").write_text("0 5.0\n")
     gang.docker.set(refusal="Cannot connect to the Docker daemon")
-    with pytest.raises(RemoteError):
+    with pytest.raises(DockerSilent, match="Docker does not answer: containers may still run"):
         gang.stop(kill=True)
     assert process.poll() is None
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda gang: gang.stop(kill=True), lambda gang: RUNTIME.remove(HOST, gang.plan, gang.part, 1)],
+    ids=["kill", "remove"],
+)
+def test_a_docker_that_is_restarted_is_asked_again(gang: Gang, monkeypatch, end) -> None:
+    monkeypatch.setattr(container, "PAUSE", 0.0)
+    process = gang.start("0")
+    gang.docker.put_program("sudo", "exit 1")
+    noted = 'echo x >>"$FAKE_DOCKER/tries"; [ "$(wc -l <"$FAKE_DOCKER/tries")" -gt 6 ] || exit 1'
+    gang.docker.put_program("docker", f'{noted}; exec {sys.executable} -S "{fake_docker.__file__}" "$@"')
+    end(gang)
+    assert [each["status"] for each in gang.docker.containers()] in ([], ["exited"])
+    process.kill()
 
 
 def test_containers_that_cannot_be_removed_are_told(gang: Gang) -> None:
