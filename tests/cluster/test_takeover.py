@@ -17,7 +17,7 @@ def test_logs_of_a_run_that_was_cancelled_elsewhere_come_home(place, tmp_path_fa
     assert place.launcher("cancel", run, "-c", place.cluster, cwd=path).returncode == ExitCode.OK
     place.environ["LAUNCHER_RUNS"] = home
     assert place.launcher("attach", run).returncode == ExitCode.CANCELLED
-    assert (place.directory(run) / "LOG7" / "log.txt").read_text() == "7\n"
+    assert (place.directory(run) / "LOG7" / "log.txt").read_text().startswith("7\n")
     assert place.result(run)["collected"]
     place.assert_nothing_left()
 
