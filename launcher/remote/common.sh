@@ -5,7 +5,8 @@ export LC_ALL=C # what programs say is read here, in English
 FENCED=75 HELD=76 SILENT=77 # exit codes
 die() { printf '%s\n' "$2" >&2; exit "$1"; }
 write() { # file, words; under a name that two at once do not share. A shell's own printf does not say why it fails
-    { printf '%s\n' "$2" >"$1.$$.tmp"; } 2>/dev/null || printf '%s\n' "$2" | cat >"$1.$$.tmp" || return
+    { printf '%s\n' "$2" >"$1.$$.tmp"; } 2>/dev/null || printf '%s\n' "$2" | cat >"$1.$$.tmp" ||
+        { rm -f "$1.$$.tmp"; return 1; }
     mv "$1.$$.tmp" "$1"
 }
 newline='

@@ -128,6 +128,9 @@ def test_on_a_full_disk_no_epoch_is_left_without_its_owner_and_renewing_needs_no
             pass
     with pytest.raises(RemoteError, match=r"No space left on device\nno lease can be taken in"):
         lease.take(HOST, part.run_dir, 2, "you@there 4 5 6", "process")
+    with pytest.raises(RemoteError, match="no lease can be taken in"):
+        lease.take(HOST, str(small_disk / "another"), 1, "me@here 1 2 3", "process")
+    assert sorted(path.name for path in small_disk.iterdir()) == ["all", "run"]
     assert lease.show(HOST, part.run_dir).epoch == 1
     locks.renew(HOST, part, 1, "a")  # type: ignore[arg-type]
     assert lease.show(HOST, part.run_dir).age < 60
