@@ -14,8 +14,7 @@ from launcher.logs.tail import LogTail
 from launcher.run.events import Event, read_events
 from launcher.run.rundir import RunDir
 from launcher.smoke.findings import is_smoke
-from launcher.status.survey import read_stored, traces_of
-from launcher.status.traces import ask
+from launcher.status.survey import read_stored, state_now
 
 _TICK = 0.1
 _START = 30.0
@@ -58,8 +57,8 @@ def follow_events(directory: RunDir, *, quiet: bool = False) -> int:
 
 def _end_on_hosts(directory: RunDir) -> int:
     """Exit code of a run that has no supervisor here. Raises LostContact where its hosts know of no end."""
-    stored, name = read_stored(directory), directory.run_id
-    code = stored.state(traces_of(stored, ask(stored.places))).exit_code
+    name = directory.run_id
+    code = state_now(read_stored(directory)).exit_code
     if code is None:
         raise LostContact(
             f"no supervisor of {name} lives here; its ranks may still run",

@@ -9,8 +9,7 @@ from launcher.cli.output import print_json, say
 from launcher.errors import LostContact
 from launcher.run.rundir import RunDir
 from launcher.status.state import RunState, Standing
-from launcher.status.survey import Stored, read_stored, traces_of
-from launcher.status.traces import ask
+from launcher.status.survey import read_stored, state_now
 
 _LOOK = 2.0
 _PATIENCE = 60.0
@@ -40,16 +39,12 @@ def _states(directory: RunDir) -> Iterator[RunState]:
     """Its state every 2 s, until nobody supervises it, or a host has not answered for a minute."""
     answered = time.monotonic()
     while True:
-        yield (state := _state(read_stored(directory)))
+        yield (state := state_now(read_stored(directory)))
         if state.standing is not Standing.UNKNOWN:
             answered = time.monotonic()
         if state.standing is Standing.ALONE or time.monotonic() - answered > _PATIENCE:
             return
         time.sleep(_LOOK)
-
-
-def _state(stored: Stored) -> RunState:
-    return stored.state() if stored.is_settled else stored.state(traces_of(stored, ask(stored.places)))
 
 
 def _tell(directory: RunDir, state: RunState, *, json: bool) -> None:

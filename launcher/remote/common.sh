@@ -60,6 +60,11 @@ first_free() { # ports…: the first of them that nothing on this host is bound 
 carries() { # environment of a process, NAME=value: a whole variable, not a part of another one's value
     { tr '\n\0' ' \n' <"$1"; } 2>/dev/null | grep -qxF -e "$2"
 }
+running=' '
+say_running() { # key, pid: once
+    case $running in *" $1 "*) return ;; esac
+    running="$running$1 " && printf 'running %s %s\n' "$1" "$2"
+}
 watch_all() { # seconds between looks, keys…: `look_at KEY` until each has settled; a beat now and then
     nap=$1 pulse=10 looks=0 settled=' ' && shift
     while :; do
@@ -97,10 +102,13 @@ engine_aloud() { # words: Docker, through sudo where the run goes that way, or w
 engine() { # the same without its errors
     engine_aloud "$@" 2>/dev/null
 }
-containers_of() { # run, attempt or nothing, more words for docker ps: their ids
+list_containers() { # run, attempt or nothing, more words for docker ps
     of_run=$1 of_attempt=$2 && shift 2
-    engine ps --quiet --no-trunc --filter "label=launcher.run=$of_run" --filter "label=launcher.owner=$(id -u)" \
+    engine ps --filter "label=launcher.run=$of_run" --filter "label=launcher.owner=$(id -u)" \
         ${of_attempt:+--filter "label=launcher.attempt=$of_attempt"} "$@"
+}
+containers_of() { # the same: their ids
+    list_containers "$@" --quiet --no-trunc
 }
 know_runtime() { # run directory: what its lease says of it, for is_in_containers and engine
     runtime=$(cat "$1/lease/runtime" 2>/dev/null)

@@ -1,13 +1,12 @@
 # state directory, seconds between looks, keys…: a line for each change, a beat now and then, until all have ended
 state=$1 nap=$2 && shift 2
-running=' '
 look_at() { # key
     if [ -s "$state/$1.end" ]; then # a host that lost power may leave an empty one
         read -r code time rest <"$state/$1.end"
         how=own && [ ! -e "$state/$1.stop" ] || how=stopped
         printf 'end %s %s %s %s %s\n' "$1" "$code" "$time" "$how" "$(cat "$state/$1.reason" 2>/dev/null)"
     elif alive "$state/$1.pid"; then
-        case $running in *" $1 "*) ;; *) running="$running$1 " && printf 'running %s %s\n' "$1" "$pid" ;; esac
+        say_running "$1" "$pid"
         return 1
     elif [ ! -e "$state/$1.pid" ]; then
         printf 'absent %s\n' "$1"

@@ -2,7 +2,7 @@
 # where they are, once; from then on the processes are looked at, as Docker's answer costs more than a look. Where root's
 # processes are hidden from this user (hidepid), Docker is asked on, but less often.
 by_sudo=$1 state=$2 nap=$3 run=$4 attempt=$5 && shift 5
-running=' ' hidden=' ' listed_at=
+hidden=' ' listed_at=
 locate() { # containers of this attempt: a record for each that runs, by the host's own pid
     ids=$(containers_of "$run" "$attempt" --all) && [ -n "$ids" ] || return 0
     engine inspect --format '{{index .Config.Labels "launcher.rank"}} {{.State.Pid}}' $ids |
@@ -26,16 +26,11 @@ ask() { # key: what Docker knows of it: status, exit code, whether it was out of
     [ -n "$id" ] || { echo none; return; }
     engine inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Pid}}' "$id"
 }
-say_running() { # key, pid: once
-    case $running in *" $1 "*) return ;; esac
-    running="$running$1 " && printf 'running %s %s\n' "$1" "$2"
-}
 is_listed() { # key of one that is hidden: Docker has it among those that run; asked once a look for all
     case $hidden in *" $1 "*) ;; *) return 1 ;; esac
     [ "$listed_at" = "$looks" ] || {
         listed_at=$looks
-        listed=$(engine ps --filter "label=launcher.run=$run" --filter "label=launcher.attempt=$attempt" \
-            --filter "label=launcher.owner=$(id -u)" --format '{{.Label "launcher.rank"}}')
+        listed=$(list_containers "$run" "$attempt" --format '{{.Label "launcher.rank"}}')
     }
     printf '%s\n' "$listed" | grep -qxF -e "$1"
 }

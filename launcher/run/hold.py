@@ -33,15 +33,20 @@ def take_leases(ground: Ground, *, is_begun: bool) -> None:
 
 
 def _try_leases(ground: Ground) -> dict[str, LauncherError | None]:
-    """The first host alone before the others: of several launchers one gets all."""
+    """Of several launchers that take a run over one gets all of its hosts."""
     spec = ground.spec.to_json().encode("utf-8")
     outcomes: dict[str, LauncherError | None] = {}
-    first, *others = ground.hosts.values()
-    for hosts in ([first], others):
+    for hosts in _in_turn(ground):
         outcomes |= try_on_all(hosts, lambda host: _take_lease(ground, host, spec))
         if any(isinstance(outcome, Fenced) for outcome in outcomes.values()):
             break
     return outcomes
+
+
+def _in_turn(ground: Ground) -> tuple[list[Host], list[Host]]:
+    """The first host alone before the others: who has it has all."""
+    first, *others = ground.hosts.values()
+    return [first], others
 
 
 def _take_lease(ground: Ground, host: Host, spec: bytes) -> None:
@@ -50,9 +55,8 @@ def _take_lease(ground: Ground, host: Host, spec: bytes) -> None:
 
 
 def lock_devices(ground: Ground) -> None:
-    """The first host alone before the others: of two launchers at the same hosts one gets all of them."""
-    first, *others = ground.hosts.values()
-    for hosts in ([first], others):
+    """Of two launchers at the same hosts one gets all of them."""
+    for hosts in _in_turn(ground):
         on_all(
             hosts,
             lambda host: locks.acquire(host, ground.part(host), ground.epoch, ground.run_id, ground.owner),

@@ -68,9 +68,9 @@ def _upload_secrets(
     if part.secrets_file is None:
         return
     lacking = [name for name in plan.secrets if name not in environ]
-    if lacking and host.run(script("is_there"), part.secrets_file).code == 0:
-        return  # of an earlier attempt; this launcher is not the one that was told them
     if lacking:
+        if host.run(script("is_there"), part.secrets_file).code == 0:
+            return  # of an earlier attempt; this launcher is not the one that was told them
         raise UsageError(f"secrets are not set here: {', '.join(lacking)}")
     from launcher.plan.scripts import quote
 

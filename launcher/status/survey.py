@@ -135,6 +135,11 @@ def traces_of(stored: Stored, answers: Mapping[Place, list[Trace] | LauncherErro
     return traces
 
 
+def state_now(stored: Stored) -> RunState:
+    """The state of a run; its hosts are asked where what is stored here does not say it."""
+    return stored.state() if stored.is_settled else stored.state(traces_of(stored, ask(stored.places)))
+
+
 def _overview(stored: Stored, answers: Mapping[Place, list[Trace] | LauncherError]) -> Overview:
     return Overview(
         run=stored.directory.run_id,

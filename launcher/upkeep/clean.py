@@ -130,7 +130,7 @@ def _sweep_host(
     place = work_dir or default_work_dir(owner_on(host).uid)
     seen = parse_traces(checked(host, script("runs"), place).out)
     traces = [_with_result(trace, known.get(trace.run)) for trace in seen]
-    collected = {name: run.is_collected() for name, run in known.items()}
+    collected = {trace.run: known[trace.run].is_collected() for trace in traces if trace.run in known}
     reasons = {trace.run: why_kept(trace, collected) for trace in traces}
     going = [word for trace in traces if reasons[trace.run] is None for word in _words_of(trace)]
     mode = "remove" if remove else "look"
