@@ -11,15 +11,6 @@ from launcher.cli import follow as follow_module
 from launcher.cli.follow import follow
 from launcher.errors import ExitCode, LostContact
 from launcher.hosts import HostError
-from tests.stored_runs import StoredRuns
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "runs"))
-    made = StoredRuns(tmp_path)
-    yield made
-    made.close()
 
 
 def test_a_lost_host_is_named_when_waiting_quietly(runs, capsys):

@@ -19,15 +19,6 @@ from launcher.cli import inspect, run_text
 from launcher.cli.app import app
 from launcher.errors import UsageError
 from launcher.status import detail
-from tests.stored_runs import StoredRuns
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "runs"))
-    stored = StoredRuns(tmp_path)
-    yield stored
-    stored.close()
 
 
 @pytest.fixture

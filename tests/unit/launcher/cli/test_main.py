@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.stored_runs import StoredRuns
-
 ROOT = Path(__file__).parents[4]
 BROKEN = """
 import errno, os
@@ -19,14 +17,6 @@ def find_run(prefix):
     raise {error}
 rundir.find_run = find_run
 """
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "runs"))
-    stored = StoredRuns(tmp_path)
-    yield stored
-    stored.close()
 
 
 def call(*words: str, runs: Path, before: str = "") -> subprocess.CompletedProcess[str]:

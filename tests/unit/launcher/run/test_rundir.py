@@ -9,15 +9,6 @@ import pytest
 from launcher.errors import ExitCode, UsageError
 from launcher.run.supervisor import supervise
 from launcher.status.survey import survey
-from tests.stored_runs import StoredRuns
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "runs"))
-    stored = StoredRuns(tmp_path)
-    yield stored
-    stored.close()
 
 
 @pytest.fixture

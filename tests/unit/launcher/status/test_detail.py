@@ -12,15 +12,6 @@ from launcher.run.gang import State
 from launcher.status import detail
 from launcher.status.detail import look_at
 from launcher.status.state import Standing
-from tests.stored_runs import StoredRuns
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "runs"))
-    stored = StoredRuns(tmp_path)
-    yield stored
-    stored.close()
 
 
 def states(seen):

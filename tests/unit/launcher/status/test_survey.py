@@ -13,17 +13,8 @@ from launcher.status import traces
 from launcher.status.state import Standing
 from launcher.status.survey import read_stored, survey
 from launcher.status.traces import Place, ask
-from tests.stored_runs import StoredRuns
 
 HERE = Endpoint(label="localhost", address="localhost")
-
-
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "runs"))
-    stored = StoredRuns(tmp_path)
-    yield stored
-    stored.close()
 
 
 def only(directory):
