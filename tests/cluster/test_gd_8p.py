@@ -18,7 +18,8 @@ from tests.cluster.images.golden import CPU
 
 pytestmark = pytest.mark.mindspore
 REPOSITORY = Path(__file__).parents[2]
-SECONDS = 400
+SECONDS = 1000
+"""Only for what hangs: eight ranks compile beside all other tests, on as few cores as there are."""
 LENGTH, PREDICTIONS, VOCABULARY = 32, 4, 100
 STEPS = 3
 

@@ -61,11 +61,13 @@ def assert_distilled(home: Path, done: subprocess.CompletedProcess[str]) -> Path
     return run
 
 
-@pytest.mark.skipif(not SENTENCES.exists(), reason="shared/data is not beside the repository")
-def test_text_then_a_dump_with_the_same_vocabulary_and_teacher(home: Path):
-    text, dump = home / "text", home / "dump"
-    done = make(home, f"DATA={SENTENCES}", f"PREPARED={text}")
-    assert_distilled(home, done)
+needs_data = pytest.mark.skipif(not SENTENCES.exists(), reason="shared/data is not beside the repository")
+
+
+@needs_data
+def test_text_is_prepared_once(home: Path):
+    text = home / "text"
+    assert_distilled(home, make(home, f"DATA={SENTENCES}", f"PREPARED={text}"))
 
     again = make(home, f"DATA={SENTENCES}", f"PREPARED={text}", "ARGS=--detach")
     assert "prepare.yaml" not in again.stdout and "teacher.yaml" not in again.stdout
@@ -73,6 +75,12 @@ def test_text_then_a_dump_with_the_same_vocabulary_and_teacher(home: Path):
     launcher = [str(REPOSITORY / ".venv/bin/launcher"), "cancel", run]
     subprocess.run(launcher, env={**os.environ, "LAUNCHER_RUNS": str(home / "runs")}, check=True, timeout=120)
 
+
+@needs_data
+@pytest.mark.full
+def test_a_dump_with_the_vocabulary_and_teacher_of_the_text(home: Path):
+    text, dump = home / "text", home / "dump"
+    make(home, f"DATA={SENTENCES}", f"PREPARED={text}")
     teacher = text / "teacher" / "teacher-final"
     words = (f"DATA={DUMP}", f"VOCAB={text / 'vocab.txt'}", f"TEACHER={teacher}", f"PREPARED={dump}")
     assert_distilled(home, make(home, *words))
