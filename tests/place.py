@@ -103,6 +103,11 @@ class Place:
         (directory,) = (self.path / "runs").iterdir()
         return directory.name
 
+    def until_there(self) -> str:
+        """Id of the one run there is, once its directory is there: that of all runs is made before it."""
+        self.wait_for(self.runs)
+        return self.only_run()
+
     def wait_for(self, what: Callable[[], Any]) -> Any:
         """The first true value; fails when patience ends."""
         deadline = time.monotonic() + self.patience

@@ -81,7 +81,7 @@ def test_the_cluster_file_alone_is_enough_to_collect_and_to_attach(place, tmp_pa
 @pytest.mark.parametrize("phase", PHASES[1:])
 def test_the_job_goes_on_whenever_the_command_line_died(place, phase):
     process = place.popen("run", place.job("sleep 1; echo done", ranks=8), "-c", place.cluster)
-    run = place.wait_for(lambda: (place.path / "runs").exists() and place.runs() and place.only_run())
+    run = place.until_there()
     place.wait_for(lambda: any(event.get("phase") == phase for event in place.events(run)))
     process.kill()
     process.communicate()
@@ -158,7 +158,7 @@ def test_collect_from_another_directory(place, tmp_path_factory):
 
 def test_the_job_goes_on_without_the_command_line(place):
     process = place.popen("run", place.job("sleep 10; echo done", ranks=8), "-c", place.cluster)
-    run = place.wait_for(lambda: (place.path / "runs").exists() and place.only_run())
+    run = place.until_there()
     place.until_running(run, 8)
     process.kill()
     process.communicate()
@@ -288,7 +288,7 @@ def test_docker_that_is_restarted_costs_an_attempt_and_no_more(place, bed):
 def test_docker_that_dies_while_ranks_start_leaves_none_on_the_other_host(place, bed):
     place.patience = 240
     process = place.popen("run", place.job("exec sleep 600", ranks=8), "-c", place.cluster)
-    run = place.wait_for(lambda: (place.path / "runs").exists() and place.runs() and place.only_run())
+    run = place.until_there()
     place.wait_for(lambda: any(event.get("phase") == "create" for event in place.events(run)))
     bed.stop_docker("h2", "KILL")
     _, errors = process.communicate(timeout=240)

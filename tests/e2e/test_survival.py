@@ -50,7 +50,7 @@ def test_another_directory_with_only_the_cluster_file_cancels(place, tmp_path_fa
 
 def test_the_job_goes_on_without_the_command_line(place):
     process = place.popen("run", place.job("sleep 2; echo done"), "-c", place.cluster)
-    run = place.wait_for(lambda: (place.path / "runs").exists() and place.only_run())
+    run = place.until_there()
     place.until_running(run)
     process.kill()
     process.communicate()
@@ -60,7 +60,7 @@ def test_the_job_goes_on_without_the_command_line(place):
 
 def test_control_c_detaches(place):
     process = place.popen("run", place.job("sleep 2"), "-c", place.cluster)
-    run = place.wait_for(lambda: (place.path / "runs").exists() and place.only_run())
+    run = place.until_there()
     place.until_running(run)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
@@ -71,7 +71,7 @@ def test_control_c_detaches(place):
 
 def test_the_follower_says_when_the_supervisor_is_gone(place):
     process = place.popen("run", place.job("exec sleep 1000"), "-c", place.cluster)
-    run = place.wait_for(lambda: (place.path / "runs").exists() and place.only_run())
+    run = place.until_there()
     ranks = place.until_running(run)
     os.kill(place.supervisor_pid(run), signal.SIGKILL)
     _, errors = process.communicate(timeout=30)
