@@ -124,7 +124,10 @@ def _set_environment(threads: int) -> None:
 
     8 ranks must not start 8 times as many threads as there are cores, and OpenMP must not spin. Messages of
     its C++ side go to files where GLOG_log_dir names a place for them; without one, only errors are shown.
+    Ranks of one busy machine finish compiling at very different moments, and the first to add must not give
+    up on the last (MindSpore waits 30 s); one that died does not keep it, since the launcher ends all.
     """
+    os.environ.setdefault("MS_CPU_COMM_OP_TIMEOUT", "600")
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if "GLOG_log_dir" in os.environ:

@@ -101,5 +101,6 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def _set_environment(patch: pytest.MonkeyPatch) -> None:
     """What start() would set and leave behind for the tests after this one."""
-    for name, value in {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive", "GLOG_v": "3"}.items():
+    values = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive", "GLOG_v": "3"}
+    for name, value in {**values, "MS_CPU_COMM_OP_TIMEOUT": "600"}.items():
         patch.setenv(name, value)

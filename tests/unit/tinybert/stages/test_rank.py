@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from tinybert.stages.rank import Rank, is_scheduler
+from tinybert.stages.rank import Rank, _set_environment, is_scheduler
 from tinybert.stages.stage import StageError
 
 
@@ -51,3 +52,12 @@ def test_a_wrong_environment_is_named(env: dict[str, str], message: str) -> None
 def test_the_scheduler_is_known_by_its_role() -> None:
     assert is_scheduler({"MS_ROLE": "MS_SCHED"})
     assert not is_scheduler({"MS_ROLE": "MS_WORKER"})
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(None, "600"), ("5", "5")])
+def test_ranks_wait_for_one_that_compiles_slowly(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, seconds: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {} if given is None else {"MS_CPU_COMM_OP_TIMEOUT": given})
+    _set_environment(1)
+    assert os.environ["MS_CPU_COMM_OP_TIMEOUT"] == seconds
