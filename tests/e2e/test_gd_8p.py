@@ -64,11 +64,16 @@ def assert_distilled(home: Path, done: subprocess.CompletedProcess[str]) -> Path
 needs_data = pytest.mark.skipif(not SENTENCES.exists(), reason="shared/data is not beside the repository")
 
 
-@needs_data
-def test_text_is_prepared_once(home: Path):
-    text = home / "text"
-    assert_distilled(home, make(home, f"DATA={SENTENCES}", f"PREPARED={text}"))
+@pytest.fixture(scope="module")
+def text(home: Path) -> Path:
+    """What `make gd-8p` prepared of a text, after it distilled a student."""
+    prepared = home / "text"
+    assert_distilled(home, make(home, f"DATA={SENTENCES}", f"PREPARED={prepared}"))
+    return prepared
 
+
+@needs_data
+def test_text_is_prepared_once(home: Path, text: Path):
     again = make(home, f"DATA={SENTENCES}", f"PREPARED={text}", "ARGS=--detach")
     assert "prepare.yaml" not in again.stdout and "teacher.yaml" not in again.stdout
     run = re.findall(r"^gd-8p-\d{8}-[0-9a-f]{6}$", again.stdout, re.MULTILINE)[-1]
@@ -78,9 +83,8 @@ def test_text_is_prepared_once(home: Path):
 
 @needs_data
 @pytest.mark.full
-def test_a_dump_with_the_vocabulary_and_teacher_of_the_text(home: Path):
-    text, dump = home / "text", home / "dump"
-    make(home, f"DATA={SENTENCES}", f"PREPARED={text}")
+def test_a_dump_with_the_vocabulary_and_teacher_of_the_text(home: Path, text: Path):
+    dump = home / "dump"
     teacher = text / "teacher" / "teacher-final"
     words = (f"DATA={DUMP}", f"VOCAB={text / 'vocab.txt'}", f"TEACHER={teacher}", f"PREPARED={dump}")
     assert_distilled(home, make(home, *words))

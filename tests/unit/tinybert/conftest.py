@@ -101,6 +101,11 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def _set_environment(patch: pytest.MonkeyPatch) -> None:
     """What start() would set and leave behind for the tests after this one."""
-    values = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive", "GLOG_v": "3"}
-    for name, value in {**values, "MS_CPU_COMM_OP_TIMEOUT": "600"}.items():
+    values = {
+        "MS_CPU_COMM_OP_TIMEOUT": "600",
+        "OMP_NUM_THREADS": "2",
+        "OMP_WAIT_POLICY": "passive",
+        "GLOG_v": "3",
+    }
+    for name, value in values.items():
         patch.setenv(name, value)

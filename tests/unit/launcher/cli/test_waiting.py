@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,14 +19,6 @@ from launcher.errors import LostContact, UsageError
 from launcher.plan.model import Plan
 from launcher.run.rundir import RunDir, runs_root
 from tests.stored_runs import StoredRuns
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoredRuns]:
-    monkeypatch.setenv("LAUNCHER_RUNS", str(tmp_path / "there"))
-    stored = StoredRuns(tmp_path)
-    yield stored
-    stored.close()
 
 
 @pytest.fixture
